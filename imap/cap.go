@@ -1,0 +1,36 @@
+package imap
+
+// Cap is a capability name (RFC 9051 §7.2.2). Capabilities are compared without case; unknown
+// ones keep their spelling.
+type Cap string
+
+const (
+	CapIMAP4rev1     Cap = "IMAP4rev1"
+	CapIMAP4rev2     Cap = "IMAP4rev2"
+	CapAppendLimit   Cap = "APPENDLIMIT" // with "=" and the limit in octets, RFC 7889
+	CapBinary        Cap = "BINARY"
+	CapChildren      Cap = "CHILDREN"
+	CapCondStore     Cap = "CONDSTORE"
+	CapCreateSpecial Cap = "CREATE-SPECIAL-USE"
+	CapEnable        Cap = "ENABLE"
+	CapESearch       Cap = "ESEARCH"
+	CapID            Cap = "ID"
+	CapIdle          Cap = "IDLE"
+	CapListExtended  Cap = "LIST-EXTENDED"
+	CapListStatus    Cap = "LIST-STATUS"
+	CapLiteralMinus  Cap = "LITERAL-"
+	CapLiteralPlus   Cap = "LITERAL+"
+	CapLoginDisabled Cap = "LOGINDISABLED"
+	CapMove          Cap = "MOVE"
+	CapMultiAppend   Cap = "MULTIAPPEND"
+	CapNamespace     Cap = "NAMESPACE"
+	CapQResync       Cap = "QRESYNC"
+	CapSASLIR        Cap = "SASL-IR"
+	CapSearchRes     Cap = "SEARCHRES"
+	CapSpecialUse    Cap = "SPECIAL-USE"
+	CapStartTLS      Cap = "STARTTLS"
+	CapStatusSize    Cap = "STATUS=SIZE"
+	CapUIDPlus       Cap = "UIDPLUS"
+	CapUnselect      Cap = "UNSELECT"
+	CapUTF8Accept    Cap = "UTF8=ACCEPT"
+)

@@ -1,0 +1,109 @@
+package imap
+
+import (
+	"errors"
+	"time"
+)
+
+// Code is the name of a response code (RFC 9051 §7.1), upper case: "TRYCREATE".
+type Code string
+
+// The response codes of RFC 9051 §7.1, RFC 5530 and RFC 4315; UNSEEN is of RFC 3501 §7.1.
+const (
+	CodeAlert                Code = "ALERT"
+	CodeAlreadyExists        Code = "ALREADYEXISTS"
+	CodeAppendUID            Code = "APPENDUID"
+	CodeAuthenticationFailed Code = "AUTHENTICATIONFAILED"
+	CodeAuthorizationFailed  Code = "AUTHORIZATIONFAILED"
+	CodeBadCharset           Code = "BADCHARSET"
+	CodeCannot               Code = "CANNOT"
+	CodeCapability           Code = "CAPABILITY"
+	CodeClientBug            Code = "CLIENTBUG"
+	CodeClosed               Code = "CLOSED"
+	CodeContactAdmin         Code = "CONTACTADMIN"
+	CodeCopyUID              Code = "COPYUID"
+	CodeCorruption           Code = "CORRUPTION"
+	CodeExpired              Code = "EXPIRED"
+	CodeExpungeIssued        Code = "EXPUNGEISSUED"
+	CodeHasChildren          Code = "HASCHILDREN"
+	CodeInUse                Code = "INUSE"
+	CodeLimit                Code = "LIMIT"
+	CodeNonExistent          Code = "NONEXISTENT"
+	CodeNoPerm               Code = "NOPERM"
+	CodeNotSaved             Code = "NOTSAVED"
+	CodeOverQuota            Code = "OVERQUOTA"
+	CodeParse                Code = "PARSE"
+	CodePermanentFlags       Code = "PERMANENTFLAGS"
+	CodePrivacyRequired      Code = "PRIVACYREQUIRED"
+	CodeReadOnly             Code = "READ-ONLY"
+	CodeReadWrite            Code = "READ-WRITE"
+	CodeServerBug            Code = "SERVERBUG"
+	CodeTooBig               Code = "TOOBIG" // RFC 7889 §4
+	CodeTryCreate            Code = "TRYCREATE"
+	CodeUIDNext              Code = "UIDNEXT"
+	CodeUIDNotSticky         Code = "UIDNOTSTICKY"
+	CodeUIDValidity          Code = "UIDVALIDITY"
+	CodeUnavailable          Code = "UNAVAILABLE"
+	CodeUnknownCTE           Code = "UNKNOWN-CTE"
+	CodeUnseen               Code = "UNSEEN"
+	CodeUseAttr              Code = "USEATTR" // RFC 6154 §6
+)
+
+// Error is a NO, BAD or BYE that a server answered with (RFC 9051 §7.1).
+type Error struct {
+	Op      string // the command, "SELECT"
+	Mailbox string // the mailbox it was about, when there was one
+	Status  string // "NO", "BAD" or "BYE"
+	Code    Code   // "" when none
+	Args    string // the code's arguments, unparsed
+	Text    string
+	// RetryAfter is how long the server asks to wait, when it says so in its code or text.
+	RetryAfter time.Duration
+	// Kind is one of the Err values below, or nil; errors.Is finds it.
+	Kind error
+}
+
+// Error says what failed and what the server said of it.
+func (e *Error) Error() string {
+	s := e.Op
+	if e.Mailbox != "" {
+		s += " " + e.Mailbox
+	}
+	if s != "" {
+		s += ": "
+	}
+	s += e.Status
+	if e.Code != "" {
+		s += " [" + string(e.Code) + "]"
+	}
+	if e.Text != "" {
+		s += " " + e.Text
+	}
+	return s
+}
+
+// Unwrap returns the kind.
+func (e *Error) Unwrap() error { return e.Kind }
+
+// Kinds of errors, for errors.Is. They are derived from the response code and, for servers that
+// send none, from known texts.
+var (
+	ErrAuth        = errors.New("authentication failed")
+	ErrNotFound    = errors.New("no such mailbox")
+	ErrExists      = errors.New("mailbox exists")
+	ErrOverQuota   = errors.New("over quota")
+	ErrTooBig      = errors.New("message too big")
+	ErrThrottled   = errors.New("throttled")
+	ErrTooMany     = errors.New("too many connections")
+	ErrUnavailable = errors.New("temporarily unavailable")
+	ErrReadOnly    = errors.New("mailbox is read-only")
+	ErrExpunged    = errors.New("message expunged")
+	ErrUnsupported = errors.New("not supported by this server")
+	ErrNotSelected = errors.New("mailbox is no longer selected")
+	ErrClosed      = errors.New("connection closed")
+	ErrProtocol    = errors.New("protocol error")
+	ErrMissing     = errors.New("server did not send the section")
+	ErrUncertain   = errors.New("connection lost; the command may or may not have been executed")
+	ErrWouldBlock  = errors.New("reply is behind a stream nobody reads")
+	ErrInsecure    = errors.New("refusing to send a password without TLS")
+)
