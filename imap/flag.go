@@ -33,3 +33,12 @@ func (f Flag) Equal(g Flag) bool { return strings.EqualFold(string(f), string(g)
 
 // System reports whether f starts with a backslash.
 func (f Flag) System() bool { return len(f) > 0 && f[0] == '\\' }
+
+// StoreOp says what STORE does with its flags (RFC 9051 §6.4.6).
+type StoreOp uint8
+
+const (
+	StoreSet    StoreOp = iota // FLAGS: replace
+	StoreAdd                   // +FLAGS
+	StoreRemove                // -FLAGS
+)

@@ -1,0 +1,291 @@
+package mailbox
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"restante/imap"
+)
+
+// model is what a mailbox is, without any structure sharing.
+type model struct {
+	rows []Row
+}
+
+func (m *model) clone() *model { return &model{slices.Clone(m.rows)} }
+
+// check compares every way of reading a version with the model.
+func check(t *testing.T, v *Version, m *model) {
+	t.Helper()
+	if v.Len() != len(m.rows) {
+		t.Fatalf("Len is %d, want %d", v.Len(), len(m.rows))
+	}
+	var c Counts
+	i := 0
+	for seq, r := range v.Rows() {
+		if int(seq) != i+1 || *r != m.rows[i] || v.At(seq) != *r {
+			t.Fatalf("row %d is %d %+v, want %+v", i, seq, *r, m.rows[i])
+		}
+		if s, row, ok := v.Find(r.UID); !ok || s != seq || row != *r {
+			t.Fatalf("Find(%d) is %d, %v", r.UID, s, ok)
+		}
+		c.Size += int64(r.Size)
+		if r.Flags&BitSeen == 0 {
+			c.Unseen++
+		}
+		if r.Flags&BitDeleted != 0 {
+			c.Deleted++
+		}
+		i++
+	}
+	got := v.Counts()
+	if got.Unseen != c.Unseen || got.Deleted != c.Deleted || got.Size != c.Size || i != len(m.rows) {
+		t.Fatalf("counts are %+v, want %+v", got, c)
+	}
+	var set imap.UIDSet
+	for u := imap.UID(1); u < v.UIDNext; u += 7 {
+		set.AddRange(u, u+2)
+	}
+	var want []imap.UID
+	for _, r := range m.rows {
+		if set.Contains(r.UID) {
+			want = append(want, r.UID)
+		}
+	}
+	if got := slices.Collect(v.Existing(set).All()); !slices.Equal(got, want) {
+		t.Fatalf("Existing is %v, want %v", got, want)
+	}
+}
+
+// follow is a client: it knows only what it was told, and applies what Diff says.
+type follow struct {
+	uids []imap.UID
+	mod  map[imap.UID]imap.ModSeq
+}
+
+func (f *follow) apply(t *testing.T, d Delta) {
+	t.Helper()
+	for _, x := range slices.Backward(d.Expunged) {
+		if f.uids[x.Seq-1] != x.Row.UID {
+			t.Fatalf("EXPUNGE %d is UID %d, the client has %d there", x.Seq, x.Row.UID, f.uids[x.Seq-1])
+		}
+		f.uids = slices.Delete(f.uids, int(x.Seq)-1, int(x.Seq))
+	}
+	for _, x := range d.Added {
+		f.uids = append(f.uids, x.Row.UID)
+		f.mod[x.Row.UID] = x.Row.ModSeq
+	}
+	slices.Sort(f.uids)
+	for _, x := range append(slices.Clone(d.Added), d.Changed...) {
+		if f.uids[x.Seq-1] != x.Row.UID {
+			t.Fatalf("FETCH %d is UID %d, the client has %d there", x.Seq, x.Row.UID, f.uids[x.Seq-1])
+		}
+		f.mod[x.Row.UID] = x.Row.ModSeq
+	}
+}
+
+func (f *follow) check(t *testing.T, v *Version) {
+	t.Helper()
+	if len(f.uids) != v.Len() {
+		t.Fatalf("the client knows %d messages, there are %d", len(f.uids), v.Len())
+	}
+	for seq, r := range v.Rows() {
+		if f.uids[seq-1] != r.UID || f.mod[r.UID] != r.ModSeq {
+			t.Fatalf("the client knows %d as %d with %d, it is %+v", seq, f.uids[seq-1], f.mod[r.UID], *r)
+		}
+	}
+}
+
+func TestVersionsModel(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for round := range 30 {
+		v, m := New(1), &model{}
+		type old struct {
+			v *Version
+			m *model
+		}
+		var kept []old
+		all := &follow{mod: map[imap.UID]imap.ModSeq{}}
+		held := v // without EXPUNGE, as during FETCH
+		all.apply(t, Diff(New(1), v))
+		last := v
+		randSet := func() (s imap.UIDSet) {
+			for range rnd.IntN(4) + 1 {
+				a := imap.UID(rnd.IntN(int(v.UIDNext)+3) + 1)
+				s.AddRange(a, a+imap.UID(rnd.IntN(1+rnd.IntN(900))))
+			}
+			return s
+		}
+		for step := range 60 {
+			modseq := v.HighestModSeq + 1
+			switch rnd.IntN(5) {
+			case 0, 1:
+				var rows []Row
+				next := v.UIDNext
+				for range rnd.IntN(1 + rnd.IntN(700)) {
+					next += imap.UID(rnd.IntN(3))
+					rows = append(rows, Row{UID: next, Size: rnd.Uint32N(9999), Flags: FlagBits(rnd.IntN(32)), ModSeq: modseq, Ref: uint64(step)})
+					next++
+				}
+				v = v.Append(rows)
+				m.rows = append(m.rows, rows...)
+			case 2, 3:
+				set, bits, op := randSet(), FlagBits(rnd.IntN(32)), imap.StoreOp(rnd.IntN(3))
+				nv, n := v.Store(set, op, bits, modseq)
+				changed := 0
+				for i := range m.rows {
+					r := &m.rows[i]
+					f := map[imap.StoreOp]FlagBits{imap.StoreSet: bits, imap.StoreAdd: r.Flags | bits, imap.StoreRemove: r.Flags &^ bits}[op]
+					if set.Contains(r.UID) && f != r.Flags {
+						r.Flags, r.ModSeq = f, modseq
+						changed++
+					}
+				}
+				if n != changed {
+					t.Fatalf("Store says %d changed, %d did", n, changed)
+				}
+				v = nv
+			case 4:
+				set, only := randSet(), rnd.IntN(2) == 0
+				nv, removed := v.Expunge(set, only, modseq)
+				var want []Row
+				m.rows = slices.DeleteFunc(m.rows, func(r Row) bool {
+					gone := set.Contains(r.UID) && (!only || r.Flags&BitDeleted != 0)
+					if gone {
+						want = append(want, r)
+					}
+					return gone
+				})
+				if !slices.Equal(removed, want) {
+					t.Fatalf("Expunge removed %d, want %d", len(removed), len(want))
+				}
+				v = nv
+			}
+			check(t, v, m)
+			kept = append(kept, old{v, m.clone()})
+			if rnd.IntN(3) == 0 {
+				all.apply(t, Diff(last, v))
+				all.check(t, v)
+				last = v
+			}
+			if rnd.IntN(2) == 0 {
+				next := Retain(held, v)
+				d := Diff(held, next)
+				if len(d.Expunged) != 0 {
+					t.Fatalf("round %d step %d: a retained version lost %d messages", round, step, len(d.Expunged))
+				}
+				if back := Diff(next, v); len(back.Added)+len(back.Changed) != 0 || len(back.Expunged) != next.Ghosts().Len() {
+					t.Fatalf("round %d step %d: retained to newest is %+v with %d ghosts", round, step, back, next.Ghosts().Len())
+				}
+				rows := &model{}
+				for _, r := range next.Rows() {
+					rows.rows = append(rows.rows, *r)
+				}
+				check(t, next, rows)
+				if held = next; rnd.IntN(3) == 0 {
+					held = v
+				}
+			}
+		}
+		for _, o := range kept { // old versions are as they were
+			check(t, o.v, o.m)
+		}
+		var rows []Row
+		Dirty(nil, v, func(_ uint32, r []Row) { rows = append(rows, r...) })
+		check(t, Load(v.Counts(), v.Keywords(), rows), m)
+		// Applying the dirty chunks to an old version's chunks gives the new one's.
+		a, b := kept[len(kept)/2].v, v
+		chunks := map[uint32][]Row{}
+		Dirty(nil, a, func(n uint32, r []Row) { chunks[n] = r })
+		Dirty(a, b, func(n uint32, r []Row) { chunks[n] = r })
+		total := 0
+		Dirty(nil, b, func(n uint32, r []Row) {
+			if !slices.Equal(chunks[n], r) {
+				t.Fatalf("chunk %d differs", n)
+			}
+			total += len(r)
+		})
+		for _, r := range chunks {
+			total -= len(r)
+		}
+		if total != 0 {
+			t.Fatalf("chunks hold %d rows too many", -total)
+		}
+	}
+}
+
+func TestRowsBySeq(t *testing.T) {
+	v := New(1)
+	var rows []Row
+	for u := imap.UID(1); u <= 3000; u += 3 {
+		rows = append(rows, Row{UID: u})
+	}
+	v = v.Append(rows)
+	for _, c := range []struct {
+		set  string
+		want string
+	}{{"1", "1"}, {"*", "2998"}, {"1000:*", "2998"}, {"999,1000", "2995,2998"}, {"170:172", "508,511,514"}, {"1001:2000", ""}, {"2000:*", "2998"}} {
+		set, err := imap.ParseSeqSet(c.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.UIDs(set).String(); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.set, got, c.want)
+		}
+	}
+}
+
+func TestKeywords(t *testing.T) {
+	v := New(1)
+	var flags []imap.Flag
+	for i := range MaxKeywords {
+		flags = append(flags, imap.Flag(fmt.Sprintf("k%d", i)))
+	}
+	v, bits, err := v.Bits(append(flags, imap.Seen, imap.Recent))
+	if err != nil || bits != ^FlagBits(0)&^(BitAnswered|BitFlagged|BitDeleted|BitDraft) {
+		t.Fatalf("bits %x, %v", bits, err)
+	}
+	v = v.Append([]Row{{UID: 1, Flags: bits &^ v.Bit("k7")}})
+	v, b, err := v.Bits([]imap.Flag{"new"})
+	if err != nil || !slices.Equal(v.Flags(b), []imap.Flag{"new"}) || v.Bit("K7") != 0 || v.Bit("K8") == 0 {
+		t.Fatalf("the unused keyword was not replaced: %v %v", v.Flags(b), err)
+	}
+	v, _ = v.Store(imap.UIDs(1), imap.StoreAdd, b, 2)
+	if _, _, err := v.Bits([]imap.Flag{"one-more"}); err != ErrTooManyKeywords {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestDate(t *testing.T) {
+	for _, s := range []string{"1996-07-17T02:44:25-07:00", "1950-01-01T00:00:00Z", "2026-11-23T10:00:00+05:45", "9999-12-31T23:59:59+14:00", "2026-01-01T00:00:00-12:00"} {
+		want, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := MakeDate(want).Time().Format(time.RFC3339); got != s {
+			t.Errorf("%s became %s", s, got)
+		}
+	}
+}
+
+func BenchmarkStoreOne(b *testing.B) {
+	v := New(1)
+	rows := make([]Row, 1_000_000)
+	for i := range rows {
+		rows[i] = Row{UID: imap.UID(i + 1), ModSeq: 1}
+	}
+	v = v.Append(rows)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		old := v
+		v, _ = v.Store(imap.UIDs(imap.UID(i*7919%1_000_000+1)), imap.StoreOp(1+i/2%2), BitSeen, imap.ModSeq(i+2))
+		if d := Diff(old, v); len(d.Changed) > 1 {
+			b.Fatal(d)
+		}
+	}
+}
