@@ -1,0 +1,266 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"restante/auth/sasl"
+	"restante/store"
+)
+
+// Users is where users are kept: a store.Store. User returns the user with exactly that name, or
+// store.ErrNotFound.
+type Users interface {
+	User(ctx context.Context, name string) (store.User, error)
+}
+
+// SecretSetter is implemented by Users whose secrets can be replaced, as those of a store.Store.
+type SecretSetter interface {
+	SetSecret(ctx context.Context, name string, secret []byte) error
+}
+
+// Options are the settings of an Authenticator. The zero value is good.
+type Options struct {
+	// Params are for new secrets. A user whose secret was made with others gets a new one at
+	// the next login with the password, when Users can set it.
+	Params Params
+	// Key makes the salts that SCRAM shows for users that do not exist. Keep 32 random octets
+	// with the store: with a nil Key they change at every start, which tells such users from
+	// real ones.
+	Key []byte
+	// CacheTTL is how long a right password is remembered after it was checked: default one
+	// hour, negative for never.
+	CacheTTL time.Duration
+	// CacheSize is how many passwords are remembered; default 100,000, of about 100 octets.
+	CacheSize int
+	// Hashes is how many passwords are hashed at a time; default GOMAXPROCS. Each takes
+	// Params.Memory.
+	Hashes int
+	// Log gets damaged secrets and renewed ones.
+	Log *slog.Logger
+}
+
+// Authenticator checks passwords and runs SASL exchanges. It may be used concurrently.
+type Authenticator struct {
+	users    Users
+	params   Params
+	key      []byte
+	dummy    []byte // a secret that no password fits, for users that do not exist
+	cache    *cache
+	throttle *throttle
+	hashing  chan struct{} // an element for each hash under way
+	changing chan struct{} // an element while a secret is replaced
+	log      *slog.Logger
+}
+
+// New returns an Authenticator for users. o may be nil. The error is of its Params.
+func New(users Users, o *Options) (*Authenticator, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	a := &Authenticator{users: users, params: o.Params.orDefault(), key: o.Key, log: o.Log}
+	if err := a.params.check(); err != nil {
+		return nil, err
+	}
+	if len(a.key) == 0 {
+		a.key = make([]byte, 32)
+		rand.Read(a.key)
+	}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	ttl, size, hashes := o.CacheTTL, o.CacheSize, o.Hashes
+	if ttl == 0 {
+		ttl = time.Hour
+	}
+	if size == 0 {
+		size = 100_000
+	}
+	if hashes <= 0 {
+		hashes = runtime.GOMAXPROCS(0)
+	}
+	a.cache = newCache(size, ttl)
+	a.throttle = newThrottle()
+	a.hashing = make(chan struct{}, hashes)
+	a.changing = make(chan struct{}, 1)
+	dummy, err := a.newDummy()
+	if err != nil {
+		return nil, err
+	}
+	a.dummy = dummy
+	return a, nil
+}
+
+// newDummy makes a secret of a random hash: it costs what a real one costs, and fits nothing.
+func (a *Authenticator) newDummy() ([]byte, error) {
+	h := argonHash{params: a.params, salt: make([]byte, 16), hash: make([]byte, 32)}
+	rand.Read(h.salt)
+	rand.Read(h.hash)
+	keys := a.fakeKeys("")
+	return json.Marshal(secret{
+		Version:  1,
+		Argon2id: h.String(),
+		SCRAM:    &scramJSON{keys.Iterations, keys.Salt, keys.StoredKey, keys.ServerKey},
+	})
+}
+
+// Password checks a user's password. remote is the client's address, or the zero Addr for a
+// client without. It may take long: a hash, and pauses after failures; the context ends them.
+//
+// Errors are ErrFailed, ErrThrottled, and those of the store and the context.
+func (a *Authenticator) Password(ctx context.Context, remote netip.Addr, name, password string) (store.User, error) {
+	canonical := canonicalOr(name)
+	k := a.throttle.keyOf(remote, canonical)
+	if err := a.throttle.wait(ctx, k); err != nil {
+		return store.User{}, err
+	}
+	user, known, err := a.lookup(ctx, name, canonical)
+	if err != nil {
+		return store.User{}, err
+	}
+	ok, err := a.check(ctx, user, known, password)
+	if err != nil {
+		return store.User{}, err
+	}
+	if !ok {
+		a.throttle.failed(k)
+		return store.User{}, ErrFailed
+	}
+	a.throttle.succeeded(k)
+	return user, nil
+}
+
+// canonicalOr returns the canonical name, or for what cannot be one the name itself, cut: it only
+// serves to tell attempts apart.
+func canonicalOr(name string) string {
+	if canonical, err := CanonicalName(name); err == nil {
+		return canonical
+	}
+	return name[:min(len(name), maxName)]
+}
+
+// lookup finds the user of that name, as it is given or else in its canonical form.
+func (a *Authenticator) lookup(ctx context.Context, name, canonical string) (user store.User, known bool, err error) {
+	if len(name) > maxName {
+		return store.User{}, false, nil
+	}
+	user, err = a.users.User(ctx, name)
+	if errors.Is(err, store.ErrNotFound) && canonical != name {
+		user, err = a.users.User(ctx, canonical)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return store.User{}, false, nil
+	}
+	if err != nil {
+		return store.User{}, false, fmt.Errorf("auth: %w", err)
+	}
+	return user, true, nil
+}
+
+// check compares a password with the user's secret, or does the same work in vain when there is
+// no such user.
+func (a *Authenticator) check(ctx context.Context, user store.User, known bool, password string) (bool, error) {
+	stored := a.dummy
+	if known {
+		stored = user.Secret
+	}
+	d := a.cache.digest(user.Name, stored, password)
+	if a.cache.has(d) {
+		return true, nil
+	}
+	select {
+	case a.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	ok, renew := a.compare(user, stored, password)
+	<-a.hashing
+	if !ok || !known {
+		return false, nil
+	}
+	if renew {
+		a.renew(ctx, user, password)
+	}
+	a.cache.add(d)
+	return true, nil
+}
+
+func (a *Authenticator) compare(user store.User, stored []byte, password string) (ok, renew bool) {
+	h, keys, err := parseSecret(stored)
+	if err != nil {
+		a.log.Error("stored secret is damaged", "user", user.Name)
+		h, _, _ = parseSecret(a.dummy)
+	}
+	prepared, prepErr := "", error(sasl.ErrPassword)
+	if len(password) <= maxPassword {
+		prepared, prepErr = sasl.PreparePassword(password)
+	}
+	ok = h.matches(prepared) && err == nil && prepErr == nil
+	return ok, ok && (keys == nil || h.params != a.params)
+}
+
+// renew replaces a secret that was made with other parameters. It is a courtesy: an error is
+// logged, and the next login tries again.
+func (a *Authenticator) renew(ctx context.Context, user store.User, password string) {
+	if _, ok := a.users.(SecretSetter); !ok {
+		return
+	}
+	err := a.change(ctx, user.Name, password, func(now store.User) bool {
+		// Not over a password that was changed meanwhile.
+		return string(now.Secret) == string(user.Secret)
+	})
+	if err != nil {
+		a.log.Warn("secret not renewed", "user", user.Name, "err", err)
+		return
+	}
+	a.log.Info("secret renewed", "user", user.Name)
+}
+
+// SetPassword replaces a user's password. A server that runs must change passwords here and not
+// in the store alone, or a login with the old password, whose secret is just being renewed, could
+// win over the change. Errors are store.ErrNotFound, sasl.ErrPassword and the store's.
+func (a *Authenticator) SetPassword(ctx context.Context, name, password string) error {
+	return a.change(ctx, name, password, func(store.User) bool { return true })
+}
+
+// change sets a new secret when still says so of the user as it is. One change runs at a time.
+func (a *Authenticator) change(ctx context.Context, name, password string, still func(store.User) bool) error {
+	setter, ok := a.users.(SecretSetter)
+	if !ok {
+		return errors.New("auth: passwords cannot be changed here")
+	}
+	select {
+	case a.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	secret, err := NewSecret(password, a.params)
+	<-a.hashing
+	if err != nil {
+		return err
+	}
+	select {
+	case a.changing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-a.changing }()
+	user, err := a.users.User(ctx, name)
+	if err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
+	if !still(user) {
+		return nil
+	}
+	if err := setter.SetSecret(ctx, user.Name, secret); err != nil {
+		return fmt.Errorf("auth: %w", err)
+	}
+	return nil
+}

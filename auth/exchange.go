@@ -1,0 +1,157 @@
+package auth
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"net/netip"
+	"strings"
+
+	"restante/auth/sasl"
+	"restante/store"
+)
+
+// Conn is what is known of a client's connection.
+type Conn struct {
+	// Remote is the client's address, or the zero Addr.
+	Remote netip.Addr
+	// Plaintext says that passwords may be sent as they are: on TLS, on a loopback connection,
+	// or because the configuration allows it.
+	Plaintext bool
+	// Binding returns channel binding data; nil without TLS. sasl.ServerBinding makes one.
+	Binding func(kind string) []byte
+}
+
+// Mechanisms returns the SASL mechanisms to offer on a connection, strongest first.
+func (a *Authenticator) Mechanisms(c Conn) []string {
+	var ms []string
+	if c.Binding != nil && c.Binding(sasl.BindingExporter) != nil {
+		ms = append(ms, sasl.SCRAMSHA256Plus)
+	}
+	ms = append(ms, sasl.SCRAMSHA256)
+	if c.Plaintext {
+		ms = append(ms, "PLAIN", "LOGIN")
+	}
+	return ms
+}
+
+// Exchange is one SASL exchange. It is used by one goroutine. It implements sasl.Server.
+type Exchange struct {
+	sasl.Server
+	user store.User
+}
+
+// User returns who has been authenticated, once Next has said that it is done.
+func (e *Exchange) User() store.User { return e.user }
+
+// Server begins an exchange with one of Mechanisms, in any case, or returns ErrMechanism. ctx is
+// for the whole exchange. Errors of its Next are those of Password, ErrNotAuthorized, and
+// sasl.ErrMalformed, wrapped, when the client does not speak the mechanism.
+func (a *Authenticator) Server(ctx context.Context, mechanism string, c Conn) (*Exchange, error) {
+	mechanism = strings.ToUpper(mechanism)
+	offered := false
+	for _, m := range a.Mechanisms(c) {
+		offered = offered || m == mechanism
+	}
+	if !offered {
+		return nil, ErrMechanism
+	}
+	e := &Exchange{}
+	switch mechanism {
+	case "PLAIN":
+		e.Server = sasl.NewPlain(func(authz, name, password string) (err error) {
+			if e.user, err = a.Password(ctx, c.Remote, name, password); err != nil {
+				return err
+			}
+			return e.authorize(authz)
+		})
+	case "LOGIN":
+		e.Server = sasl.NewLogin(func(name, password string) (err error) {
+			e.user, err = a.Password(ctx, c.Remote, name, password)
+			return err
+		})
+	default:
+		s := &scramExchange{a: a, ctx: ctx, e: e, remote: c.Remote}
+		e.Server = sasl.NewSCRAM(sasl.SCRAMOptions{
+			Plus:     mechanism == sasl.SCRAMSHA256Plus,
+			Binding:  c.Binding,
+			Keys:     s.keys,
+			Verified: s.verified,
+		})
+	}
+	return e, nil
+}
+
+// authorize lets users act as themselves only.
+func (e *Exchange) authorize(authz string) error {
+	if authz == "" || authz == e.user.Name || canonicalOr(authz) == e.user.Name {
+		return nil
+	}
+	e.user = store.User{}
+	return ErrNotAuthorized
+}
+
+type scramExchange struct {
+	a      *Authenticator
+	ctx    context.Context
+	e      *Exchange
+	remote netip.Addr
+
+	user  store.User
+	known bool // and has keys
+	key   throttleKey
+}
+
+func (s *scramExchange) keys(name string) (sasl.Keys, error) {
+	canonical := canonicalOr(name)
+	s.key = s.a.throttle.keyOf(s.remote, canonical)
+	if err := s.a.throttle.wait(s.ctx, s.key); err != nil {
+		return sasl.Keys{}, err
+	}
+	user, known, err := s.a.lookup(s.ctx, name, canonical)
+	if err != nil {
+		return sasl.Keys{}, err
+	}
+	// The same steps whether there is a user or not.
+	stored := s.a.dummy
+	if known {
+		stored = user.Secret
+	}
+	fake := s.a.fakeKeys(canonical)
+	_, real, err := parseSecret(stored)
+	if known && err != nil {
+		s.a.log.Error("stored secret is damaged", "user", user.Name)
+	}
+	if !known || err != nil || real == nil {
+		return fake, nil
+	}
+	s.user, s.known = user, true
+	return sasl.Keys{Salt: real.Salt, Iterations: real.Iterations, StoredKey: real.StoredKey, ServerKey: real.ServerKey}, nil
+}
+
+func (s *scramExchange) verified(authz, _ string, ok bool) error {
+	if !ok || !s.known {
+		s.a.throttle.failed(s.key)
+		return ErrFailed
+	}
+	s.a.throttle.succeeded(s.key)
+	s.e.user = s.user
+	return s.e.authorize(authz)
+}
+
+// fakeKeys are keys of which nobody knows the password, always the same for one name.
+func (a *Authenticator) fakeKeys(canonical string) sasl.Keys {
+	derive := func(what string) []byte {
+		mac := hmac.New(sha256.New, a.key)
+		mac.Write([]byte(what))
+		mac.Write([]byte{0})
+		mac.Write([]byte(canonical))
+		return mac.Sum(nil)
+	}
+	return sasl.Keys{
+		Salt:       derive("salt")[:16],
+		Iterations: a.params.Iterations,
+		StoredKey:  derive("stored"),
+		ServerKey:  derive("server"),
+	}
+}
