@@ -26,7 +26,7 @@ func DecodeHeader(s string) string {
 			pending = pending[:0]
 		}
 	}
-	word := false // the last thing was an encoded word
+	word := false                               // the last thing was an encoded word
 	last := len(s) - strings.LastIndex(s, "?=") // from the end: no word ends behind it
 	for len(s) > last {
 		i := strings.Index(s, "=?")
@@ -72,10 +72,10 @@ func clean(s string) string {
 // space around it become one space, since folding with tabs and deep indentation is common and
 // means nothing.
 func Unfold(s string) string {
-	i := strings.IndexAny(s, "\r\n")
-	if i < 0 {
-		return s
+	if strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 {
+		return s // nearly always
 	}
+	i := strings.IndexAny(s, "\r\n")
 	out := make([]byte, 0, len(s))
 	for i >= 0 {
 		out = append(out, strings.TrimRight(s[:i], " \t")...)
