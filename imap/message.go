@@ -262,6 +262,11 @@ func (b *BodySection) Stream(size int64, r io.Reader) {
 	b.size, b.left, b.r, b.data, b.own, b.Nil = size, size, r, nil, false, false
 }
 
+// SetBytes makes b a body in memory with the given octets, as NewBody would have.
+func (b *BodySection) SetBytes(data []byte) {
+	b.size, b.left, b.r, b.data, b.own, b.Nil = int64(len(data)), 0, nil, data, false, false
+}
+
 // Len returns the size in octets as announced, however much has been read.
 func (b *BodySection) Len() int64 { return b.size }
 

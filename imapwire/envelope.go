@@ -1,7 +1,6 @@
 package imapwire
 
 import (
-	"strconv"
 	"strings"
 
 	"restante/imap"
@@ -66,11 +65,10 @@ func appendNString(dst []byte, s string) []byte {
 const maxQuoted = 4096
 
 // appendText appends s as a string that every client of RFC 3501 and RFC 9051 can read: quoted
-// when it is short and has neither control nor 8-bit characters, else a literal. NUL can stand in
-// neither (RFC 9051 §4.3) and is left out.
+// when it is short and has neither control nor 8-bit characters, else a literal.
 func appendText(dst []byte, s string) []byte {
 	if len(s) > maxQuoted {
-		return appendTextLiteral(dst, s)
+		return AppendLiteral(dst, s)
 	}
 	start := len(dst)
 	dst = append(dst, '"')
@@ -85,15 +83,203 @@ func appendText(dst []byte, s string) []byte {
 			done = i
 			continue
 		}
-		return appendTextLiteral(dst[:start], s)
+		return AppendLiteral(dst[:start], s)
 	}
 	return append(append(dst, s[done:]...), '"')
 }
 
-func appendTextLiteral(dst []byte, s string) []byte {
-	if strings.IndexByte(s, 0) >= 0 {
-		s = strings.ReplaceAll(s, "\x00", "")
+// envelope parses
+//
+//	envelope = "(" env-date SP env-subject SP env-from SP env-sender SP env-reply-to SP env-to SP
+//	           env-cc SP env-bcc SP env-in-reply-to SP env-message-id ")"
+//
+// Fields that are missing at the end are NIL. It returns nil when the structure is another one.
+// Lists that are written alike share their memory.
+func (p *scanner) envelope() *imap.Envelope {
+	if !p.take('(') {
+		return nil
 	}
-	dst = strconv.AppendUint(append(dst, '{'), uint64(len(s)), 10)
-	return append(append(dst, "}\r\n"...), s...)
+	e := &imap.Envelope{}
+	var ok, null bool
+	if e.RawDate, _, ok = p.nstring(); !ok {
+		return nil
+	}
+	e.Date, _ = imap.ParseDate(e.RawDate)
+	if e.RawSubject, null, ok = p.nstring(); !ok {
+		return nil
+	}
+	e.HasSubject = !null
+	e.Subject = p.decode(e.RawSubject)
+
+	p.addrs = p.addrs[:0]
+	var lists [6]span
+	for i := range lists {
+		if p.space(); p.peek() == ')' {
+			break
+		}
+		if i > 0 && p.sameList(lists[i-1]) {
+			lists[i] = lists[i-1]
+			continue
+		}
+		if lists[i], ok = p.addressList(); !ok {
+			return nil
+		}
+	}
+	for _, field := range [...]*string{&e.InReplyTo, &e.MessageID} {
+		if p.space(); p.peek() == ')' {
+			p.defect("envelope too short", "")
+			break
+		}
+		if *field, _, ok = p.nstring(); !ok {
+			return nil
+		}
+	}
+	for !p.take(')') {
+		p.defect("envelope too long", p.near(p.i))
+		if !p.skip() {
+			return nil
+		}
+	}
+
+	addrs := make([]imap.Address, len(p.addrs))
+	copy(addrs, p.addrs)
+	clear(p.addrs)
+	p.addrs = p.addrs[:0]
+	for i, list := range [...]*[]imap.Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc} {
+		if l := lists[i]; l.first < l.last {
+			*list = addrs[l.first:l.last:l.last]
+		}
+	}
+	return e
+}
+
+// span is where an address list lies: in the scratch space, and in the text.
+type span struct{ first, last, start, end int }
+
+// sameList consumes a list that is written as the one before it, which is what Sender and
+// Reply-To mostly are.
+func (p *scanner) sameList(prev span) bool {
+	text := p.s[prev.start:prev.end]
+	// Literals that are kept apart are not in the text.
+	if prev.first == prev.last || len(p.cuts) > 0 || !strings.HasPrefix(p.s[p.i:], text) {
+		return false
+	}
+	p.i += len(text)
+	return true
+}
+
+// addressList parses
+//
+//	"(" 1*address ")" / nil
+func (p *scanner) addressList() (l span, ok bool) {
+	l = span{len(p.addrs), len(p.addrs), p.i, p.i}
+	if p.null() {
+		return l, true
+	}
+	if !p.take('(') {
+		return l, false
+	}
+	open := -1 // a group that has not ended
+	for {
+		p.space()
+		switch p.peek() {
+		case ')':
+			p.i++
+			if open >= 0 {
+				// No group: the address has no host, and the server writes NIL for that.
+				for i := open; i < len(p.addrs); i++ {
+					p.addrs[i].Group = imap.NoGroup
+				}
+			}
+			l.last, l.end = len(p.addrs), p.i
+			return l, true
+		case '(':
+			if p.emptyList() {
+				continue
+			}
+			a, ok := p.address()
+			if !ok {
+				return l, false
+			}
+			switch {
+			case a.Group == imap.GroupStart && open < 0:
+				open = len(p.addrs)
+			case a.Group == imap.GroupStart:
+				p.addrs[open].Group = imap.NoGroup
+				open = len(p.addrs)
+			case a.Group == imap.GroupEnd && open < 0:
+				p.defect("end of a group that has no start", "")
+				continue
+			case a.Group == imap.GroupEnd:
+				open = -1
+			}
+			p.addrs = append(p.addrs, a)
+		default:
+			if !p.null() {
+				return l, false
+			}
+			p.defect("NIL among addresses", "NIL")
+		}
+	}
+}
+
+// address parses
+//
+//	address = "(" addr-name SP addr-adl SP addr-mailbox SP addr-host ")"
+func (p *scanner) address() (a imap.Address, ok bool) {
+	start := p.i
+	p.i++
+	var null [4]bool
+	for i, field := range [...]*string{&a.RawName, &a.Route, &a.Mailbox, &a.Host} {
+		if p.space(); p.peek() == ')' {
+			p.defect("address too short", p.s[start:p.i])
+			break
+		}
+		if *field, null[i], ok = p.nstring(); !ok {
+			return a, false
+		}
+	}
+	if !p.take(')') {
+		return a, false
+	}
+	noName, noMailbox, noHost := null[0], null[2], null[3]
+	switch {
+	case noHost && noMailbox && noName:
+		a.Group = imap.GroupEnd
+	case noHost && !noMailbox && strings.Contains(a.RawName, "@"):
+		p.defect("name and mailbox swapped", p.s[start:p.i])
+		a.RawName, a.Mailbox = a.Mailbox, strings.Trim(a.RawName, "<> ")
+		at := strings.LastIndexByte(a.Mailbox, '@')
+		a.Mailbox, a.Host = a.Mailbox[:at], a.Mailbox[at+1:]
+	case noHost && !noMailbox && noName:
+		a.Group = imap.GroupStart
+	default:
+		p.cleanAddress(&a, start)
+	}
+	a.Name = p.decode(a.RawName)
+	return a, true
+}
+
+// cleanAddress removes what servers write where a header had no mailbox or domain, and brackets
+// that they left standing.
+func (p *scanner) cleanAddress(a *imap.Address, start int) {
+	host, mailbox := a.Host, a.Mailbox
+	switch host {
+	case "MISSING_DOMAIN", ".MISSING-HOST-NAME.", ".SYNTAX-ERROR.", "missing_domain":
+		host = ""
+	}
+	switch mailbox {
+	case "MISSING_MAILBOX", "missing_mailbox", "UNEXPECTED_DATA_AFTER_ADDRESS", "INVALID_ADDRESS":
+		mailbox = ""
+	}
+	if mailbox != "" && mailbox[0] == '<' {
+		mailbox = mailbox[1:]
+	}
+	if host != "" && host[len(host)-1] == '>' {
+		host = host[:len(host)-1]
+	}
+	if len(host) != len(a.Host) || len(mailbox) != len(a.Mailbox) {
+		p.defect("address not taken apart", p.s[start:p.i])
+		a.Host, a.Mailbox = host, mailbox
+	}
 }

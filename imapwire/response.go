@@ -1,0 +1,363 @@
+package imapwire
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"restante/imap"
+	"restante/internal/charset"
+)
+
+// Response is something that a server says (RFC 9051 §7): one of the pointer types of this package
+// whose names end in Data, *StatusResponse or *Continuation.
+type Response interface{ response() }
+
+// Continuation asks the client to go on (RFC 9051 §7.6). Text is what follows "+ ".
+type Continuation struct{ Text string }
+
+// CapabilityData is an untagged CAPABILITY (RFC 9051 §7.2.2). Tokens that are no capabilities are
+// kept as they are.
+type CapabilityData struct{ Caps []imap.Cap }
+
+// EnabledData is an untagged ENABLED (RFC 9051 §7.2.1).
+type EnabledData struct{ Caps []imap.Cap }
+
+// IDData is an untagged ID (RFC 2971 §3.2); nil Params is NIL.
+type IDData struct{ Params imap.Params }
+
+// ExistsData is EXISTS (RFC 9051 §7.4.1): the number of messages.
+type ExistsData struct{ Num uint32 }
+
+// RecentData is RECENT (RFC 3501 §7.3.2): the number of messages with \Recent.
+type RecentData struct{ Num uint32 }
+
+// ExpungeData is EXPUNGE (RFC 9051 §7.5.1).
+type ExpungeData struct{ Seq imap.SeqNum }
+
+// VanishedData is VANISHED (RFC 7162 §3.2.10).
+type VanishedData struct {
+	Earlier bool
+	UIDs    imap.UIDSet
+}
+
+// RawData is an untagged response that this package does not know or cannot parse.
+type RawData struct {
+	Num  uint32 // the number in front of the name, 0 when there is none
+	Name string // upper case: "QUOTA"
+	Text string // what follows the name and a space, literals in place
+}
+
+func (*Continuation) response()   {}
+func (*StatusResponse) response() {}
+func (*CapabilityData) response() {}
+func (*EnabledData) response()    {}
+func (*IDData) response()         {}
+func (*ListData) response()       {}
+func (*NamespaceData) response()  {}
+func (*StatusData) response()     {}
+func (*FlagsData) response()      {}
+func (*SearchData) response()     {}
+func (*ESearchData) response()    {}
+func (*ExistsData) response()     {}
+func (*RecentData) response()     {}
+func (*ExpungeData) response()    {}
+func (*VanishedData) response()   {}
+func (*FetchData) response()      {}
+func (*RawData) response()        {}
+
+// ResponseOptions say how to read responses. The zero value tolerates what servers get wrong.
+type ResponseOptions struct {
+	UTF8   bool // IMAP4rev2 or UTF8=ACCEPT is enabled: mailbox names are UTF-8, not modified UTF-7
+	Strict bool // what would have to be tolerated is an error
+
+	// Defect, when set, is told of what was tolerated. Defects of FETCH are in the message too.
+	Defect func(imap.Defect)
+	// Decode decodes the encoded words of a subject or name (RFC 2047); nil stands for the
+	// decoder of this module. It is not called for text that needs none.
+	Decode func(string) string
+}
+
+var scanners = sync.Pool{New: func() any { return new(scanner) }}
+
+// ParseResponse parses one response: a frame as it comes from the wire, its literals in place,
+// with or without the line end behind it.
+//
+// It fails only for a frame that is no response at all, such as a POP3 greeting, unless o is
+// strict. Whatever else cannot be parsed is a RawData, an opaque item of a message, or missing
+// from an otherwise useful value, and a defect. o may be nil.
+//
+// The body sections of a FetchData are pieces of frame; everything else is copied.
+func ParseResponse(frame []byte, o *ResponseOptions) (Response, error) {
+	if r := parseNumbers(frame); r != nil {
+		return r, nil
+	}
+	p := newScanner(frame, o)
+	defer p.free()
+	r := p.response(frame)
+	return finish(p, r, frame)
+}
+
+var defaultOptions ResponseOptions
+
+func newScanner(frame []byte, o *ResponseOptions) *scanner {
+	p := scanners.Get().(*scanner)
+	if p.o = o; o == nil {
+		p.o = &defaultOptions
+	}
+	p.where = "response"
+	p.load(frame)
+	return p
+}
+
+// finish reports the defects and turns what must not be tolerated into an error.
+func finish[R comparable](p *scanner, r R, frame []byte) (R, error) {
+	var none R
+	if r == none {
+		return none, &SyntaxError{"response", 0, "not an IMAP response: " + excerpt(frame)}
+	}
+	if p.o.Strict && p.strict != nil {
+		return none, p.strict
+	}
+	if p.o.Defect != nil {
+		for _, d := range p.defects {
+			p.o.Defect(d)
+		}
+	}
+	return r, nil
+}
+
+func excerpt(frame []byte) string {
+	line, _, _ := bytes.Cut(frame, []byte("\n"))
+	return strings.ToValidUTF8(string(line[:min(len(line), 200)]), "?")
+}
+
+// free gives the scanner back without what the response holds on to.
+func (p *scanner) free() {
+	const keep = 1 << 16 // octets, and more elements than any honest message has
+	if cap(p.text) > keep {
+		p.text = nil
+	}
+	if cap(p.addrs) > keep/64 {
+		p.addrs = nil
+	}
+	if cap(p.nodes) > keep/64 {
+		p.nodes = nil
+	}
+	if cap(p.params) > keep/64 {
+		p.params = nil
+	}
+	clear(p.cuts)
+	p.s, p.o, p.cuts, p.defects, p.strict = "", nil, p.cuts[:0], nil, nil
+	scanners.Put(p)
+}
+
+func (p *scanner) response(frame []byte) Response {
+	p.space()
+	start := p.i
+	switch {
+	case p.atEnd():
+		return nil
+	case p.s[p.i] == '+':
+		if rest := p.s[p.i+1:]; rest == "" || rest[0] == ' ' {
+			return &Continuation{strings.TrimPrefix(rest, " ")}
+		}
+		return nil
+	case p.s[p.i] == '[': // Exchange: a response code without "* OK"
+		p.defect("response code without a status", p.near(p.i))
+		return p.statusText("*", "OK")
+	case p.s[p.i] == '*':
+		p.i++
+		if p.peek() != ' ' {
+			p.defect("no space behind the star", p.near(start))
+		}
+		return p.untagged(frame)
+	}
+	tag := p.word()
+	next := p.mark()
+	if status := statusWord(p.statusName()); status != "" {
+		return p.statusText(tag, status)
+	}
+	p.rewind(next)
+	if status := statusWord(tag); status != "" {
+		p.defect("status without a tag", p.near(start))
+		return p.statusText("", status)
+	}
+	return nil
+}
+
+// untagged parses what follows the star.
+func (p *scanner) untagged(frame []byte) Response {
+	p.space()
+	if p.peek() == '[' {
+		p.defect("response code without a status", p.near(p.i))
+		return p.statusText("*", "OK")
+	}
+	if c := p.peek(); c >= '0' && c <= '9' {
+		return p.numbered(frame)
+	}
+	start := p.mark()
+	if status := statusWord(p.statusName()); status != "" {
+		return p.statusText("*", status)
+	}
+	p.rewind(start)
+	name := strings.ToUpper(p.word())
+	if parse := dataParsers[name]; parse != nil {
+		p.where = name
+		args := p.mark()
+		for _, p.repair = range [...]bool{false, true} {
+			if r := parse(p, name); r != nil {
+				return r
+			}
+			p.rewind(args)
+		}
+		p.defect("cannot be parsed", p.near(p.i))
+	}
+	return p.raw(0, name, frame)
+}
+
+var dataParsers map[string]func(p *scanner, name string) Response
+
+func init() { // a variable would refer to itself
+	dataParsers = map[string]func(p *scanner, name string) Response{
+		"CAPABILITY": (*scanner).capability,
+		"ENABLED":    (*scanner).capability,
+		"ID":         (*scanner).id,
+		"LIST":       (*scanner).list,
+		"LSUB":       (*scanner).list,
+		"XLIST":      (*scanner).list,
+		"NAMESPACE":  (*scanner).namespace,
+		"STATUS":     (*scanner).mailboxStatus,
+		"FLAGS":      (*scanner).flagsResponse,
+		"SEARCH":     (*scanner).search,
+		"SORT":       (*scanner).search,
+		"ESEARCH":    (*scanner).esearch,
+		"VANISHED":   (*scanner).vanished,
+	}
+}
+
+// numbered parses a response that starts with a number.
+func (p *scanner) numbered(frame []byte) Response {
+	start := p.i
+	n, ok := p.number32()
+	if !ok {
+		p.i = start
+		p.word()
+	}
+	name := strings.ToUpper(p.word())
+	switch {
+	case !ok:
+	case name == "EXISTS":
+		return &ExistsData{n}
+	case name == "RECENT":
+		return &RecentData{n}
+	case name == "EXPUNGE" && n > 0:
+		return &ExpungeData{imap.SeqNum(n)}
+	case name == "FETCH" && n > 0:
+		d := &FetchData{}
+		d.Seq = imap.SeqNum(n)
+		p.fetch(d)
+		return d
+	case name == "FETCH" || name == "EXPUNGE":
+		p.defect("sequence number 0", p.near(0))
+	}
+	return p.raw(n, name, frame)
+}
+
+// raw keeps the rest of the frame. Up to here the text is the frame's.
+func (p *scanner) raw(n uint32, name string, frame []byte) Response {
+	text := bytes.TrimRight(frame[min(p.i, len(frame)):], "\r\n")
+	return &RawData{n, name, string(bytes.TrimPrefix(text, []byte(" ")))}
+}
+
+// capability parses CAPABILITY and ENABLED.
+//
+//	capability-data = "CAPABILITY" *(SP capability) SP "IMAP4rev2" *(SP capability)
+func (p *scanner) capability(name string) Response {
+	caps := parseCaps(p.s[p.i:])
+	p.i = len(p.s)
+	if name == "ENABLED" {
+		return &EnabledData{caps}
+	}
+	return &CapabilityData{caps}
+}
+
+func parseCaps(s string) []imap.Cap {
+	words := strings.Fields(s)
+	if len(words) == 0 {
+		return nil
+	}
+	caps := make([]imap.Cap, len(words))
+	for i, w := range words {
+		caps[i] = imap.Cap(w)
+	}
+	return caps
+}
+
+// id parses
+//
+//	id-response      = "ID" SP id-params-list
+//	id-params-list   = "(" *(string SP nstring) ")" / nil
+func (p *scanner) id(string) Response {
+	d := &IDData{}
+	if p.null() {
+		return d
+	}
+	if !p.take('(') {
+		return nil
+	}
+	d.Params = imap.Params{}
+	for !p.take(')') {
+		key, ok := p.idString()
+		if !ok {
+			return nil
+		}
+		value, ok := p.idString()
+		if !ok {
+			return nil
+		}
+		d.Params = append(d.Params, imap.Param{Name: key, Value: value})
+	}
+	return d
+}
+
+func (p *scanner) idString() (string, bool) {
+	v, _, ok := p.nstring()
+	if !ok {
+		if v = p.word(); v != "" {
+			p.defect("string without quotes", v)
+			ok = true
+		}
+	}
+	return v, ok
+}
+
+// vanished parses
+//
+//	expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids
+func (p *scanner) vanished(string) Response {
+	d := &VanishedData{}
+	if p.take('(') {
+		d.Earlier = strings.EqualFold(p.word(), "EARLIER")
+		if !p.take(')') {
+			return nil
+		}
+	}
+	d.UIDs = parseSet[imap.UID](p)
+	return d
+}
+
+// decode returns a subject or name as people read it.
+func (p *scanner) decode(raw string) string {
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c >= ' ' && c < 0x7f && (c != '=' || i+1 == len(raw) || raw[i+1] != '?') {
+			continue
+		}
+		if p.o.Decode != nil {
+			return p.o.Decode(raw)
+		}
+		return charset.DecodeHeader(raw)
+	}
+	return raw
+}
