@@ -133,17 +133,20 @@ type headerFilter struct {
 type filterState uint8
 
 const (
-	atLineStart filterState = iota
-	inName                  // all octets of the line so far are of returnPath
-	inLine                  // in a line that stays
-	inSkipped               // in a line of a Return-Path
-	afterSkipped            // at the start of the line after one
+	atLineStart  filterState = iota
+	inName                   // all octets of the line so far are of returnPath
+	inLine                   // in a line that stays
+	inSkipped                // in a line of a Return-Path
+	afterSkipped             // at the start of the line after one
 	inBody
 )
 
 const returnPath = "return-path"
 
 func (f *headerFilter) Write(p []byte) (int, error) {
+	if f.state == inBody {
+		return f.w.Write(p)
+	}
 	n := len(p)
 	f.out = f.out[:0]
 	for len(p) > 0 {

@@ -102,7 +102,7 @@ func (c *conn) rcpt(args string) {
 		c.log.Error("looking for a user failed", "err", err)
 		c.reply(replyTemporary)
 	case !found:
-		c.refuse(replyNoUser)
+		c.reply(replyNoUser)
 	default:
 		c.tx.recipients = append(c.tx.recipients, r)
 		c.reply(reply{250, "2.1.5", "Recipient taken"})
