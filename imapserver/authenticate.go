@@ -1,0 +1,76 @@
+package imapserver
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+
+	"restante/auth"
+	"restante/auth/sasl"
+	"restante/imapwire"
+)
+
+// authConn tells package auth what it must know of the connection.
+func (c *conn) authConn() auth.Conn {
+	conn := auth.Conn{Remote: c.addr, Plaintext: c.passwordAllowed()}
+	if c.tls != nil {
+		conn.Binding = sasl.ServerBinding(c.tls, nil)
+	}
+	return conn
+}
+
+// mechanisms returns the SASL mechanisms that are offered now.
+func (c *conn) mechanisms() []string { return c.s.Auth.Mechanisms(c.authConn()) }
+
+// runAuthenticate is AUTHENTICATE, RFC 9051 §6.2.2, with the initial response of RFC 4959.
+func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {
+	ctx, cancel := context.WithTimeout(c.ctx, c.s.limits.AuthTimeout)
+	defer cancel()
+	exchange, err := c.s.Auth.Server(ctx, cmd.Mechanism, c.authConn())
+	if err != nil {
+		return c.authFailure(err)
+	}
+	var response []byte
+	if cmd.HasInitial {
+		if response = cmd.Initial; response == nil {
+			response = []byte{}
+		}
+	}
+	for {
+		challenge, done, err := exchange.Next(response)
+		if err != nil {
+			return c.authFailure(err)
+		}
+		if done {
+			return c.enter(exchange.User())
+		}
+		if response, err = c.ask(challenge); err != nil {
+			return err
+		}
+	}
+}
+
+// ask sends a challenge and reads the client's response.
+func (c *conn) ask(challenge []byte) ([]byte, error) {
+	c.out = append(c.out, "+ "...)
+	c.out = base64.StdEncoding.AppendEncode(c.out, challenge)
+	c.out = append(c.out, "\r\n"...)
+	if err := c.flush(); err != nil {
+		return nil, err
+	}
+	line, err := c.r.ReadLine()
+	switch {
+	case errors.Is(err, imapwire.ErrLineTooLong):
+		return nil, bad("The response is too long")
+	case err != nil:
+		return nil, err
+	case string(line) == "*":
+		return nil, bad("Authentication was cancelled")
+	}
+	response := make([]byte, base64.StdEncoding.DecodedLen(len(line)))
+	n, err := base64.StdEncoding.Decode(response, line)
+	if err != nil {
+		return nil, bad("The response is not base64")
+	}
+	return response[:n], nil
+}

@@ -1,0 +1,310 @@
+package imapserver
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"restante/imap"
+	"restante/imapwire"
+	"restante/store"
+)
+
+// state is where a connection is in RFC 9051 §3, as a bit so that a command's row can name several.
+type state uint8
+
+const (
+	notAuthenticated state = 1 << iota
+	authenticated
+	selected
+	logout
+
+	anyState = notAuthenticated | authenticated | selected
+	loggedIn = authenticated | selected
+)
+
+func (s state) String() string {
+	switch s {
+	case notAuthenticated:
+		return "not authenticated"
+	case authenticated:
+		return "authenticated"
+	case selected:
+		return "selected"
+	}
+	return "logout"
+}
+
+// conn is one connection. All of it belongs to the goroutine that runs serve.
+type conn struct {
+	s    *Server
+	nc   net.Conn
+	r    *imapwire.Reader
+	ctx  context.Context // for the store: it outlives a shutdown, so that commands finish
+	log  *slog.Logger
+	addr netip.Addr
+	tls  *tls.ConnectionState // nil without TLS
+
+	out      []byte // what is not written yet; nil while idle
+	writeErr error  // the first error of a write; nothing is written after it
+
+	state     state
+	rev2      bool // the client said ENABLE IMAP4rev2
+	user      store.User
+	account   store.Account
+	sel       *selection // nil unless selected
+	searchRes imap.UIDSet
+	commands  int // before login
+	errors    int // syntax errors in a row
+	timeout   time.Duration
+
+	tag  string
+	done reply // what the tagged OK says
+}
+
+func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
+	c := &conn{
+		s: s, nc: nc, addr: addr, state: notAuthenticated, timeout: s.limits.AuthTimeout,
+		ctx: context.Background(),
+		log: s.log.With("conn", id),
+	}
+	c.r = imapwire.NewReader(source{c}, imapwire.ReaderOptions{
+		MaxLine: s.limits.LineLength, MaxLiteral: s.limits.CommandLiterals, MaxSkip: s.limits.AppendLimit,
+	})
+	return c
+}
+
+// source is what the Reader reads from: the connection, with a deadline for every read.
+type source struct{ c *conn }
+
+func (src source) Read(p []byte) (int, error) {
+	c := src.c
+	c.nc.SetReadDeadline(time.Now().Add(c.timeout))
+	// After the deadline, so that a shutdown at this very moment is not missed: it sets the
+	// deadline too.
+	if c.s.ctx.Err() != nil {
+		return 0, errShutdown
+	}
+	n, err := c.nc.Read(p)
+	if err != nil && c.s.ctx.Err() != nil {
+		err = errShutdown
+	}
+	return n, err
+}
+
+// refuse tells a client from an address with too many connections to come back later.
+func (c *conn) refuse(implicitTLS bool) {
+	if !implicitTLS {
+		c.bye(imap.CodeLimit, "Too many connections from your address, try again later")
+	}
+	c.nc.Close()
+}
+
+// serve runs the connection to its end.
+func (c *conn) serve(implicitTLS bool) {
+	stop := context.AfterFunc(c.s.ctx, func() { c.nc.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	defer func() {
+		if p := recover(); p != nil {
+			c.log.Error("panic", "panic", p, "stack", string(debug.Stack()))
+		}
+		c.unselect()
+		if c.account != nil {
+			c.s.leaveUser(c.user.ID)
+		}
+		c.nc.Close()
+		c.release()
+	}()
+	if implicitTLS {
+		if err := c.startTLS(); err != nil {
+			c.log.Debug("TLS handshake failed", "err", err)
+			return
+		}
+	}
+	c.greet()
+	for c.state != logout {
+		if c.flush() != nil {
+			return
+		}
+		c.release()
+		if err := c.command(); err != nil {
+			c.end(err)
+			return
+		}
+	}
+	c.flush()
+}
+
+// end says goodbye when the connection ends for a reason that the client should know.
+func (c *conn) end(err error) {
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.Is(err, errShutdown):
+		c.bye(imap.CodeUnavailable, "Server is shutting down")
+	case errors.Is(err, errProtocol):
+		c.bye("", err.Error())
+	case errors.Is(err, errDeleted):
+		c.bye(imap.CodeNonExistent, "The selected mailbox was deleted")
+	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
+		c.bye("", "Autologout; idle for too long")
+	case errors.Is(err, io.EOF):
+	default:
+		c.log.Debug("connection lost", "err", err)
+	}
+}
+
+// errProtocol ends a connection whose client cannot be talked to any more.
+var errProtocol = errors.New("protocol error")
+
+type protocolError string
+
+func (e protocolError) Error() string        { return string(e) }
+func (e protocolError) Is(target error) bool { return target == errProtocol }
+
+// bye writes an untagged BYE and everything before it.
+func (c *conn) bye(code imap.Code, text string) {
+	c.out = imapwire.AppendStatusResponse(c.out, "*", "BYE", code, "", text)
+	c.flush()
+}
+
+// greet sends the greeting (RFC 9051 §7.1).
+func (c *conn) greet() {
+	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeCapability, c.capabilities(), "Restante ready")
+}
+
+// command reads and answers one command. It returns an error when the connection must end.
+func (c *conn) command() error {
+	frame, lit, err := c.r.ReadCommand(c.proceed)
+	start := time.Now()
+	if err != nil {
+		return c.badFrame(err)
+	}
+	if c.state == notAuthenticated {
+		if c.commands++; c.commands > c.s.limits.CommandsBeforeAuth {
+			return protocolError("Too many commands before login")
+		}
+	}
+	c.done = reply{}
+	var name string
+	if lit != nil {
+		name = "APPEND"
+		err = c.append(frame, lit)
+	} else {
+		name, err = c.parseAndRun(frame)
+	}
+	result := "OK"
+	if err == errAnswered {
+		return nil
+	}
+	if err != nil {
+		if fatal := c.fail(err, &result); fatal != nil {
+			return fatal
+		}
+	} else {
+		c.errors = 0
+		text := c.done.text
+		if text == "" {
+			text = name + " completed"
+		}
+		c.out = imapwire.AppendStatusResponse(c.out, c.tag, "OK", c.done.code, c.done.args, text)
+	}
+	c.observe(name, result, start)
+	return nil
+}
+
+// parseAndRun parses a frame and runs its command.
+func (c *conn) parseAndRun(frame []byte) (name string, err error) {
+	if len(bytes.TrimSpace(frame)) == 0 {
+		c.tag = "*"
+		return "UNKNOWN", &imapwire.SyntaxError{Production: "command", Msg: "empty line"}
+	}
+	tag, cmd, err := imapwire.ParseCommand(frame, imapwire.ParseOptions{UTF8: c.rev2})
+	c.tag = tag
+	if tag == "" {
+		c.tag = "*"
+	}
+	if err != nil {
+		return "UNKNOWN", err
+	}
+	name = cmd.Name()
+	row, ok := commands[name]
+	if !ok {
+		return "UNKNOWN", &imapwire.UnknownCommand{Name: name}
+	}
+	if err := c.allowed(name, row); err != nil {
+		return name, err
+	}
+	if row.flags&noSync == 0 && c.sel != nil {
+		if err := c.sync(row.flags&usesSeq != 0); err != nil {
+			return name, err
+		}
+	}
+	err = row.run(c, cmd)
+	if row.flags&noSync == 0 && c.sel != nil && c.writeErr == nil {
+		if err := c.sync(row.flags&noExpunge != 0); err != nil {
+			return name, err
+		}
+	}
+	return name, err
+}
+
+// allowed reports in which state a command was given when it must not be.
+func (c *conn) allowed(name string, row command) error {
+	if row.in&c.state != 0 {
+		return nil
+	}
+	switch {
+	case c.state == notAuthenticated:
+		return bad("%s: log in first", name)
+	case row.in == selected:
+		return bad("%s: select a mailbox first", name)
+	}
+	return bad("%s is not allowed in the %s state", name, c.state)
+}
+
+// errAnswered says that the handler has sent the tagged answer itself.
+var errAnswered = errors.New("imapserver: answered")
+
+// badFrame answers a command that could not be framed.
+func (c *conn) badFrame(err error) error {
+	var big *imapwire.LiteralTooBig
+	switch {
+	case errors.Is(err, imapwire.ErrLineTooLong):
+		c.tag = "*"
+	case errors.As(err, &big) && !big.Fatal:
+		c.tag = big.Tag
+		if c.tag == "" {
+			c.tag = "*"
+		}
+	case errors.As(err, &big):
+		return protocolError("A literal this long is not accepted here")
+	default:
+		return err
+	}
+	var result string
+	return c.fail(err, &result)
+}
+
+// proceed asks for the rest of a command: it answers a synchronising literal.
+func (c *conn) proceed() error {
+	c.out = append(c.out, "+ OK\r\n"...)
+	return c.flush()
+}
+
+func (c *conn) observe(name, result string, start time.Time) {
+	d := time.Since(start)
+	if c.s.Observer != nil {
+		c.s.Observer.Command(name, result, d)
+	}
+	if c.log.Enabled(c.ctx, slog.LevelDebug) {
+		c.log.Debug("command", "cmd", name, "result", result, "dur", d)
+	}
+}

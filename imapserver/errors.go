@@ -1,0 +1,138 @@
+package imapserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"restante/auth"
+	"restante/imap"
+	"restante/imapwire"
+	"restante/mailbox"
+	"restante/store"
+)
+
+// reply is the code and text of a tagged response. An empty text means the usual one.
+type reply struct {
+	code imap.Code
+	args string
+	text string
+}
+
+// failure is an error that says itself how it is answered.
+type failure struct {
+	status string // NO or BAD
+	reply
+}
+
+func (f *failure) Error() string { return f.status + " " + f.text }
+
+// no is a NO with a code, or without when it is "".
+func no(code imap.Code, format string, args ...any) error {
+	return &failure{"NO", reply{code: code, text: fmt.Sprintf(format, args...)}}
+}
+
+// bad is a BAD: the command is not what the grammar or the state allows.
+func bad(format string, args ...any) error {
+	return &failure{"BAD", reply{text: fmt.Sprintf(format, args...)}}
+}
+
+// fail answers a command that failed. It is the one place that turns errors into NO and BAD. It
+// returns an error when the connection must end.
+func (c *conn) fail(err error, result *string) error {
+	f := c.failure(err)
+	if f == nil {
+		return err
+	}
+	*result = f.status
+	c.out = imapwire.AppendStatusResponse(c.out, c.tag, f.status, f.code, f.args, f.text)
+	if f.status != "BAD" {
+		c.errors = 0
+		return nil
+	}
+	c.errors++
+	limit := c.s.limits.Errors
+	if c.state == notAuthenticated {
+		limit = c.s.limits.ErrorsBeforeAuth
+	}
+	if c.errors >= limit {
+		return protocolError("Too many syntax errors")
+	}
+	return nil
+}
+
+// failure says how err is answered; nil: not at all, the connection ends.
+func (c *conn) failure(err error) *failure {
+	answer := func(status string, code imap.Code, text string) *failure {
+		return &failure{status, reply{code: code, text: text}}
+	}
+	var (
+		f       *failure
+		syntax  *imapwire.SyntaxError
+		unknown *imapwire.UnknownCommand
+		big     *imapwire.LiteralTooBig
+	)
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, &syntax):
+		return answer("BAD", "", syntax.Error())
+	case errors.As(err, &unknown):
+		return answer("BAD", "", printable(unknown.Error()))
+	case errors.As(err, &big):
+		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("The literals of a command may have %d octets", c.s.limits.CommandLiterals))
+	case errors.Is(err, imapwire.ErrLineTooLong):
+		return answer("BAD", imap.CodeLimit, fmt.Sprintf("A line may have %d octets", c.s.limits.LineLength))
+	case errors.Is(err, auth.ErrFailed):
+		return answer("NO", imap.CodeAuthenticationFailed, "Wrong user name or password")
+	case errors.Is(err, mailbox.ErrNotFound):
+		return answer("NO", imap.CodeNonExistent, "No such mailbox")
+	case errors.Is(err, mailbox.ErrExists):
+		return answer("NO", imap.CodeAlreadyExists, "The mailbox exists already")
+	case errors.Is(err, mailbox.ErrBadName):
+		return answer("NO", imap.CodeCannot, "This name is not allowed for a mailbox")
+	case errors.Is(err, mailbox.ErrInbox):
+		return answer("NO", imap.CodeCannot, "This cannot be done with INBOX")
+	case errors.Is(err, mailbox.ErrHasChildren):
+		return answer("NO", imap.CodeNonExistent, "There is no such mailbox, only mailboxes below this name")
+	case errors.Is(err, mailbox.ErrUseTaken):
+		return answer("NO", imap.CodeUseAttr, "Another mailbox has this special use")
+	case errors.Is(err, mailbox.ErrTooManyKeywords):
+		return answer("NO", imap.CodeLimit, fmt.Sprintf("A mailbox can have %d different keywords", mailbox.MaxKeywords))
+	case errors.Is(err, store.ErrOverQuota):
+		return answer("NO", imap.CodeOverQuota, "Over quota")
+	case errors.Is(err, store.ErrTooBig):
+		return answer("NO", imap.CodeTooBig, "The message is too big")
+	case errors.Is(err, store.ErrGone):
+		return answer("NO", imap.CodeExpungeIssued, "Some messages have been expunged")
+	case errors.Is(err, store.ErrFailed), errors.Is(err, store.ErrClosed), errors.Is(err, context.Canceled):
+		c.log.Error("store failed", "err", err)
+		return answer("NO", imap.CodeUnavailable, "The mail store cannot be changed at the moment")
+	case c.writeErr != nil, errors.Is(err, errProtocol), errors.Is(err, errShutdown), errors.Is(err, errDeleted), isNetError(err):
+		return nil
+	}
+	c.log.Error("command failed", "err", err)
+	return answer("NO", imap.CodeServerBug, "Internal error; the log has more about it")
+}
+
+// isNetError reports whether err came from the connection, not from the store.
+func isNetError(err error) bool {
+	var netErr net.Error
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr)
+}
+
+// printable returns s with what is not printable ASCII replaced, for use in a text.
+func printable(s string) string {
+	if len(s) > 100 {
+		s = s[:100] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,29 @@
+package imapserver
+
+import (
+	"restante/imap"
+	"restante/imapwire"
+)
+
+// errReadOnly answers a change of a mailbox that was opened by EXAMINE.
+var errReadOnly = no(imap.CodeReadOnly, "The mailbox is open read-only")
+
+// runExpunge is EXPUNGE and UID EXPUNGE, RFC 9051 §6.4.3 and §6.4.9. Messages that the client has
+// not been told of yet stay.
+func runExpunge(c *conn, cmd *imapwire.Expunge) error {
+	if c.sel.readOnly {
+		return errReadOnly
+	}
+	set := c.all()
+	if cmd.UID {
+		var err error
+		if set, err = c.resolve(cmd.Set); err != nil {
+			return err
+		}
+	}
+	if set.Empty() {
+		return nil
+	}
+	_, err := c.sel.box.Expunge(c.ctx, set)
+	return err
+}

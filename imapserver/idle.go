@@ -1,0 +1,55 @@
+package imapserver
+
+import (
+	"errors"
+	"strings"
+
+	"restante/imapwire"
+)
+
+// runIdle is IDLE, RFC 2177 and RFC 9051 §6.3.13: until the client says DONE it hears at once of
+// every change.
+func runIdle(c *conn, _ *imapwire.Idle) error {
+	if c.sel != nil {
+		if err := c.sync(false); err != nil {
+			return err
+		}
+	}
+	c.out = append(c.out, "+ idling\r\n"...)
+	if err := c.flush(); err != nil {
+		return err
+	}
+	c.release()
+	var bell <-chan struct{}
+	if c.sel != nil {
+		bell = c.sel.box.Bell()
+	}
+	done := make(chan error, 1)
+	go func() {
+		line, err := c.r.ReadLine()
+		if err == nil && !strings.EqualFold(strings.TrimSpace(string(line)), "DONE") {
+			err = bad("IDLE ends with DONE")
+		}
+		done <- err
+	}()
+	for {
+		select {
+		case err := <-done:
+			if errors.Is(err, imapwire.ErrLineTooLong) {
+				err = bad("IDLE ends with DONE")
+			}
+			return err
+		case <-bell:
+			err := c.sync(false)
+			if err == nil {
+				err = c.flush()
+			}
+			if err != nil {
+				c.nc.Close() // ends the read
+				<-done
+				return err
+			}
+			c.release()
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package imapserver
+
+import (
+	"slices"
+	"strings"
+
+	"restante/imap"
+	"restante/imapwire"
+	"restante/mailbox"
+)
+
+// runList is LIST, RFC 9051 §6.3.9, with the options of RFC 5258, RFC 5819 and RFC 6154.
+func runList(c *conn, cmd *imapwire.List) error {
+	if !cmd.Extended && len(cmd.Patterns) == 1 && cmd.Patterns[0] == "" {
+		// A request for the delimiter (RFC 9051 §6.3.9).
+		c.out = imapwire.AppendList(c.out, &imap.MailboxInfo{Delim: mailbox.Delim, Attrs: []imap.MailboxAttr{imap.AttrNoselect}}, c.rev2)
+		return nil
+	}
+	if cmd.Select.RecursiveMatch && !cmd.Select.Subscribed && !cmd.Select.SpecialUse {
+		return bad("RECURSIVEMATCH needs another selection option")
+	}
+	ns := c.account.Namespace()
+	matches := matcher(cmd.Ref, cmd.Patterns)
+	for _, name := range listed(ns, cmd) {
+		if !matches(name) {
+			continue
+		}
+		info := c.mailboxInfo(ns, name)
+		child := cmd.Select.RecursiveMatch && selectedBelow(ns, cmd, name)
+		switch {
+		case !selects(ns, cmd, name) && !child:
+			continue
+		case info.HasAttr(imap.AttrNonExistent) && !cmd.Extended && !c.rev2:
+			// Older clients know \Noselect only.
+			info.Attrs = append(info.Attrs, imap.AttrNoselect)
+		}
+		if (cmd.Select.Subscribed || cmd.Return.Subscribed) && ns.IsSubscribed(name) {
+			info.Attrs = append(info.Attrs, imap.AttrSubscribed)
+		}
+		if child {
+			if cmd.Select.Subscribed {
+				info.ChildInfo = append(info.ChildInfo, "SUBSCRIBED")
+			}
+			if cmd.Select.SpecialUse {
+				info.ChildInfo = append(info.ChildInfo, "SPECIAL-USE")
+			}
+		}
+		c.out = imapwire.AppendList(c.out, info, c.rev2)
+		if entry, ok := ns.Lookup(name); ok && cmd.Return.Status != 0 {
+			// A mailbox that has just gone has no STATUS (RFC 5819 §2).
+			if status, err := c.status(entry, cmd.Return.Status); err == nil {
+				c.out = imapwire.AppendStatus(c.out, status, c.rev2)
+			}
+		}
+		if err := c.room(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listed returns the names that a LIST may tell of: all mailboxes and the levels that they imply;
+// with SUBSCRIBED what is subscribed, existing or not, and the levels that it implies.
+func listed(ns *mailbox.Namespace, cmd *imapwire.List) []string {
+	var names []string
+	if cmd.Select.Subscribed {
+		names = slices.Collect(ns.Subscribed())
+		if !cmd.Select.RecursiveMatch {
+			return names
+		}
+	} else {
+		names = slices.Collect(func(yield func(string) bool) {
+			for e := range ns.All() {
+				if !yield(e.Name) {
+					return
+				}
+			}
+		})
+		if !cmd.Select.RecursiveMatch && !levelsWanted(cmd.Patterns) {
+			return names
+		}
+	}
+	return withLevels(names)
+}
+
+// levelsWanted reports whether a pattern can mean a level that is no mailbox: one that ends in
+// "%" (RFC 3501 §6.3.8) or has no wildcard.
+func levelsWanted(patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		return strings.HasSuffix(p, "%") || !strings.ContainsAny(p, "*%")
+	})
+}
+
+// withLevels adds to names, whose order keeps inferiors behind their superior, every level that
+// they imply.
+func withLevels(names []string) []string {
+	out := make([]string, 0, len(names))
+	last := ""
+	for _, name := range names {
+		for i := 0; i < len(name); i++ {
+			if name[i] != mailbox.Delim {
+				continue
+			}
+			if level := name[:i]; last != level && !strings.HasPrefix(last, name[:i+1]) {
+				out = append(out, level)
+				last = level
+			}
+		}
+		out = append(out, name)
+		last = name
+	}
+	return out
+}
+
+// selects reports whether a name meets the selection options.
+func selects(ns *mailbox.Namespace, cmd *imapwire.List, name string) bool {
+	if cmd.Select.Subscribed && !ns.IsSubscribed(name) {
+		return false
+	}
+	if cmd.Select.SpecialUse {
+		e, ok := ns.Lookup(name)
+		return ok && len(e.Use) > 0
+	}
+	return true
+}
+
+// selectedBelow reports whether an inferior of name meets the selection options.
+func selectedBelow(ns *mailbox.Namespace, cmd *imapwire.List, name string) bool {
+	prefix := name + string(mailbox.Delim)
+	if cmd.Select.Subscribed {
+		for sub := range ns.Subscribed() {
+			if strings.HasPrefix(sub, prefix) && selects(ns, cmd, sub) {
+				return true
+			}
+		}
+		return false
+	}
+	for e := range ns.All() {
+		if strings.HasPrefix(e.Name, prefix) && selects(ns, cmd, e.Name) {
+			return true
+		}
+	}
+	return false
+}
+
+// mailboxInfo returns what LIST tells of a name whatever was asked for: its children (RFC 3348)
+// and its special uses.
+func (c *conn) mailboxInfo(ns *mailbox.Namespace, name string) *imap.MailboxInfo {
+	info := &imap.MailboxInfo{Name: name, Delim: mailbox.Delim}
+	entry, ok := ns.Lookup(name)
+	if !ok {
+		info.Attrs = append(info.Attrs, imap.AttrNonExistent)
+	}
+	if ns.HasChildren(name) {
+		info.Attrs = append(info.Attrs, imap.AttrHasChildren)
+	} else {
+		info.Attrs = append(info.Attrs, imap.AttrHasNoChildren)
+	}
+	info.Attrs = append(info.Attrs, entry.Use...)
+	return info
+}
+
+// matcher returns a function that reports whether a name matches one of the patterns, each behind
+// the reference (RFC 9051 §6.3.9).
+func matcher(ref string, patterns []string) func(name string) bool {
+	full := make([]string, len(patterns))
+	for i, p := range patterns {
+		full[i] = ref + p
+		if len(full[i]) >= len(imap.Inbox) && strings.EqualFold(full[i][:len(imap.Inbox)], imap.Inbox) {
+			full[i] = imap.Inbox + full[i][len(imap.Inbox):]
+		}
+	}
+	return func(name string) bool {
+		for _, p := range full {
+			if match(p, name) || name == imap.Inbox && match(strings.ToUpper(p), name) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// match reports whether a name matches a pattern, in which "*" stands for anything and "%" for
+// anything within one level. It takes len(pattern)*len(name) steps at most.
+func match(pattern, name string) bool {
+	// reached[i] says that the pattern so far matches name[:i].
+	reached := make([]bool, len(name)+1)
+	reached[0] = true
+	for _, p := range []byte(pattern) {
+		switch p {
+		case '*', '%':
+			for i := range len(name) {
+				if reached[i] && (p == '*' || name[i] != mailbox.Delim) {
+					reached[i+1] = true
+				}
+			}
+		default:
+			for i := len(name); i > 0; i-- {
+				reached[i] = reached[i-1] && name[i-1] == p
+			}
+			reached[0] = false
+		}
+	}
+	return reached[len(name)]
+}

@@ -1,0 +1,75 @@
+package imapserver
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"restante/auth"
+	"restante/auth/sasl"
+	"restante/imap"
+	"restante/imapwire"
+	"restante/store"
+)
+
+// runLogin is LOGIN, RFC 9051 §6.2.3.
+func runLogin(c *conn, cmd *imapwire.Login) error {
+	if !c.passwordAllowed() {
+		return errPrivacy
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.s.limits.AuthTimeout)
+	defer cancel()
+	user, err := c.s.Auth.Password(ctx, c.addr, cmd.User, cmd.Password)
+	if err != nil {
+		return c.authFailure(err)
+	}
+	return c.enter(user)
+}
+
+var errPrivacy = no(imap.CodePrivacyRequired, "Passwords are accepted over TLS only; use STARTTLS first")
+
+// passwordAllowed reports whether a password may be sent as it is on this connection.
+func (c *conn) passwordAllowed() bool {
+	return c.tls != nil || c.s.AllowPlaintext || isLocal(c.addr)
+}
+
+// isLocal reports whether a peer is on this machine: on loopback, or without an address.
+func isLocal(addr netip.Addr) bool { return !addr.IsValid() || addr.IsLoopback() }
+
+// authFailure says how a failed authentication is answered.
+func (c *conn) authFailure(err error) error {
+	switch {
+	case errors.Is(err, auth.ErrFailed):
+		c.log.Info("login failed", "addr", c.addr)
+		return err
+	case errors.Is(err, auth.ErrThrottled):
+		return no(imap.CodeUnavailable, "Too many failed logins, try again later")
+	case errors.Is(err, auth.ErrNotAuthorized):
+		return no(imap.CodeAuthorizationFailed, "You may not act as another user")
+	case errors.Is(err, auth.ErrMechanism):
+		return no(imap.CodeCannot, "This mechanism is not offered here")
+	case errors.Is(err, sasl.ErrMalformed):
+		return bad("The client's response is not what the mechanism demands")
+	case errors.Is(err, context.DeadlineExceeded):
+		return no(imap.CodeUnavailable, "Logging in took too long, try again later")
+	}
+	return err
+}
+
+// enter makes a user's account that of the connection.
+func (c *conn) enter(user store.User) error {
+	if !c.s.enterUser(user.ID) {
+		return no(imap.CodeLimit, "Too many connections of this user")
+	}
+	account, err := c.s.Store.Account(c.ctx, user.ID)
+	if err != nil {
+		c.s.leaveUser(user.ID)
+		return err
+	}
+	c.user, c.account, c.state = user, account, authenticated
+	c.timeout = c.s.limits.IdleTimeout
+	c.log = c.log.With("user", user.Name)
+	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
+	c.done = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
+	return nil
+}

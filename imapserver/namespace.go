@@ -1,0 +1,13 @@
+package imapserver
+
+import (
+	"restante/imap"
+	"restante/imapwire"
+	"restante/mailbox"
+)
+
+// runNamespace is NAMESPACE, RFC 9051 §6.3.10: everything a user has is in one personal name space.
+func runNamespace(c *conn, _ *imapwire.Namespace) error {
+	c.out = imapwire.AppendNamespace(c.out, &imap.Namespace{Personal: []imap.NamespaceDesc{{Delim: mailbox.Delim}}}, c.rev2)
+	return nil
+}

@@ -1,0 +1,64 @@
+package imapserver
+
+import (
+	"sync"
+	"time"
+)
+
+// flushAt is how many octets of output are gathered before they are written.
+const flushAt = 64 << 10
+
+// buffers holds output buffers of connections that are not idle.
+var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// large holds output buffers that have grown.
+var large = sync.Pool{New: func() any { b := make([]byte, 0, flushAt+16<<10); return &b }}
+
+// flush writes what has been gathered, unless more commands wait to be read: their answers go
+// out together.
+func (c *conn) flush() error {
+	if c.writeErr != nil {
+		return c.writeErr
+	}
+	if len(c.out) == 0 {
+		return nil
+	}
+	c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))
+	_, c.writeErr = c.nc.Write(c.out)
+	c.out = c.out[:0]
+	return c.writeErr
+}
+
+// room makes sure that what a command appends does not pile up: it writes when there is much.
+func (c *conn) room() error {
+	if len(c.out) < flushAt {
+		return nil
+	}
+	return c.flush()
+}
+
+// acquire gives the connection an output buffer.
+func (c *conn) acquire(big bool) {
+	if c.out == nil {
+		pool := &buffers
+		if big {
+			pool = &large
+		}
+		c.out = (*pool.Get().(*[]byte))[:0]
+	}
+}
+
+// release gives the output buffer back while there is nothing in it.
+func (c *conn) release() {
+	if c.out == nil || len(c.out) > 0 {
+		return
+	}
+	b := c.out
+	c.out = nil
+	switch {
+	case cap(b) >= flushAt && cap(b) <= 4*flushAt:
+		large.Put(&b)
+	case cap(b) < flushAt:
+		buffers.Put(&b)
+	}
+}

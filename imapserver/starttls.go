@@ -1,0 +1,44 @@
+package imapserver
+
+import (
+	"context"
+	"crypto/tls"
+
+	"restante/imap"
+	"restante/imapwire"
+)
+
+// runStartTLS is STARTTLS, RFC 9051 §6.2.1. What was sent behind the command in the clear is not
+// taken for commands of the protected connection: it ends the connection.
+func runStartTLS(c *conn, _ *imapwire.StartTLS) error {
+	if c.s.TLS == nil {
+		return no(imap.CodeCannot, "TLS is not configured")
+	}
+	if c.tls != nil {
+		return bad("TLS is active already")
+	}
+	if c.r.Buffered() > 0 {
+		return protocolError("Nothing may be sent behind STARTTLS before the handshake")
+	}
+	c.out = imapwire.AppendStatusResponse(c.out, c.tag, "OK", "", "", "Begin TLS now")
+	if err := c.flush(); err != nil {
+		return err
+	}
+	if err := c.startTLS(); err != nil {
+		return err
+	}
+	return errAnswered
+}
+
+// startTLS is the handshake.
+func (c *conn) startTLS() error {
+	ctx, cancel := context.WithTimeout(c.s.ctx, c.s.limits.AuthTimeout)
+	defer cancel()
+	nc := tls.Server(c.nc, c.s.TLS)
+	if err := nc.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	state := nc.ConnectionState()
+	c.nc, c.tls = nc, &state
+	return nil
+}

@@ -1,0 +1,72 @@
+package imapserver
+
+import (
+	"restante/imap"
+	"restante/imapwire"
+	"restante/mailbox"
+)
+
+// runStore is STORE and UID STORE, RFC 9051 §6.4.6. The new flags reach the client as every change
+// does, by the difference of versions.
+func runStore(c *conn, cmd *imapwire.Store) error {
+	set, err := c.resolve(cmd.Set)
+	if err != nil {
+		return err
+	}
+	if c.sel.readOnly {
+		return errReadOnly
+	}
+	live, all := c.live(set)
+	if !all {
+		c.done = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
+	}
+	if live.Empty() {
+		return nil
+	}
+	before := c.sel.view
+	if _, err := c.sel.box.StoreFlags(c.ctx, live, cmd.Op, cmd.Flags); err != nil {
+		return err
+	}
+	retain := !cmd.UID
+	if cmd.Silent {
+		// What the client asked for it need not be told. What others changed, it must.
+		var bits mailbox.FlagBits
+		newest := c.sel.box.Version()
+		for _, f := range cmd.Flags {
+			bits |= newest.Bit(f)
+		}
+		return c.syncQuiet(retain, func(x mailbox.Numbered) bool {
+			_, old, ok := before.Find(x.Row.UID)
+			return ok && live.Contains(x.Row.UID) && x.Row.Flags == apply(old.Flags, cmd.Op, bits)
+		})
+	}
+	// Without .SILENT every message is answered, changed or not (RFC 9051 §6.4.6).
+	told := func(x mailbox.Numbered) bool { return live.Contains(x.Row.UID) }
+	if err := c.syncQuiet(retain, told); err != nil {
+		return err
+	}
+	for seq, r := range c.sel.view.RowsByUID(live) {
+		c.out = imapwire.AppendNumber(append(c.out, "* "...), seq)
+		c.out = append(c.out, " FETCH ("...)
+		if cmd.UID {
+			c.out = imapwire.AppendNumber(append(c.out, "UID "...), r.UID)
+			c.out = append(c.out, ' ')
+		}
+		c.out = c.appendFlags(append(c.out, "FLAGS "...), r)
+		c.out = append(c.out, ")\r\n"...)
+		if err := c.room(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func apply(flags mailbox.FlagBits, op imap.StoreOp, bits mailbox.FlagBits) mailbox.FlagBits {
+	switch op {
+	case imap.StoreAdd:
+		return flags | bits
+	case imap.StoreRemove:
+		return flags &^ bits
+	}
+	return bits
+}

@@ -1,0 +1,173 @@
+package imapserver_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"restante/auth"
+	"restante/imap"
+	"restante/imapserver"
+	"restante/internal/transcript"
+	"restante/store"
+	"restante/store/localstore"
+	"restante/store/memstore"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// cheap makes logins of tests cost next to nothing.
+var cheap = auth.Params{Memory: 64, Time: 1, Threads: 1, Iterations: 4096}
+
+// testServer is a server on loopback, with and without TLS from the start.
+type testServer struct {
+	store       store.Store
+	server      *imapserver.Server
+	plain, tls  string
+	certificate *x509.CertPool
+	users       atomic.Int64
+}
+
+func startServer(t testing.TB, s store.Store, change func(*imapserver.Server)) *testServer {
+	t.Helper()
+	a, err := auth.New(s, &auth.Options{Params: cheap})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, pool := certificate(t)
+	ts := &testServer{store: s, certificate: pool, server: &imapserver.Server{
+		Store: s, Auth: a, TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+	}}
+	if change != nil {
+		change(ts.server)
+	}
+	done := make(chan error, 2)
+	listen := func(serve func(net.Listener) error) string {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { done <- serve(l) }()
+		return l.Addr().String()
+	}
+	ts.plain, ts.tls = listen(ts.server.Serve), listen(ts.server.ServeTLS)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := ts.server.Shutdown(ctx); err != nil {
+			t.Error("Shutdown:", err)
+		}
+		for range 2 {
+			if err := <-done; !errors.Is(err, imapserver.ErrServerClosed) {
+				t.Error("Serve:", err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error("closing the store:", err)
+		}
+	})
+	return ts
+}
+
+// target makes a new user.
+func (ts *testServer) target(t testing.TB, overTLS bool) transcript.Target {
+	ctx := context.Background()
+	name := fmt.Sprintf("user%d", ts.users.Add(1))
+	secret, err := auth.NewSecret("secret", cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := ts.store.CreateUser(ctx, name, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := ts.store.Account(ctx, user.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &tls.Config{RootCAs: ts.certificate, ServerName: "localhost"}
+	target := transcript.Target{
+		User: name, Password: "secret", StartTLS: client,
+		Dial: func() (net.Conn, error) { return net.Dial("tcp", ts.plain) },
+		Seed: func(box string, msg []byte, flags []imap.Flag, date time.Time) error {
+			e, ok := account.Namespace().Lookup(box)
+			if !ok {
+				if e, err = account.Create(ctx, box, nil); err != nil {
+					return err
+				}
+			}
+			_, err := account.Append(ctx, e.ID, []store.NewMessage{{
+				Flags: flags, Date: date, Size: int64(len(msg)), Body: bytes.NewReader(msg),
+			}})
+			return err
+		},
+	}
+	if overTLS {
+		target.Dial = func() (net.Conn, error) { return tls.Dial("tcp", ts.tls, client) }
+	}
+	return target
+}
+
+func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), DNSNames: []string{"localhost"},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(leaf)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// stores are the drivers that the server is tested on.
+var stores = map[string]func(t testing.TB) store.Store{
+	"memstore": func(testing.TB) store.Store { return memstore.New() },
+	"localstore": func(t testing.TB) store.Store {
+		s, err := localstore.Open(t.TempDir(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	},
+}
+
+// TestTranscripts runs testdata/*.imap over TCP, on every store, with and without TLS.
+func TestTranscripts(t *testing.T) {
+	var modes []transcript.Mode
+	for name, open := range stores {
+		ts := startServer(t, open(t), nil)
+		for _, overTLS := range []bool{false, true} {
+			mode := transcript.Mode{Name: name, TLS: overTLS, Start: func(t testing.TB) transcript.Target { return ts.target(t, overTLS) }}
+			if overTLS {
+				mode.Name += "-tls"
+			}
+			modes = append(modes, mode)
+		}
+	}
+	transcript.Run(t, "testdata", modes)
+}
