@@ -2,6 +2,7 @@ package sasl
 
 import (
 	"errors"
+	"unicode/utf8"
 
 	"github.com/xdg-go/stringprep"
 	"golang.org/x/text/secure/precis"
@@ -15,6 +16,9 @@ var ErrPassword = errors.New("sasl: password is empty or has characters that are
 // SASLprep (RFC 4013), as SCRAM demands. That profile ends with Unicode 3.2; what it does not
 // know, emoji for instance, is prepared as an OpaqueString (RFC 8265 §4.2).
 func PreparePassword(password string) (string, error) {
+	if !utf8.ValidString(password) {
+		return "", ErrPassword
+	}
 	prepared, err := stringprep.SASLprep.Prepare(password)
 	if err != nil {
 		prepared, err = precis.OpaqueString.String(password)
