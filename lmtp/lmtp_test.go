@@ -317,7 +317,7 @@ func TestSequence(t *testing.T) {
 	}
 	// What follows a BDAT that cannot be read could be anything.
 	expect(t, w.talk("BDAT x LAST\r\nQUIT\r\n"), "220, 501 5.5.4")
-	w.server.limits.Errors = 3
+	w = start(t, func(s *Server) { s.Limits.Errors = 3 })
 	expect(t, w.talk(strings.Repeat("X\r\n", 10)), "220, 500 5.5.1, 500 5.5.1, 500 5.5.1, 500 5.5.1, 421 4.7.0")
 }
 
