@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -423,8 +427,40 @@ func TestUnixSocket(t *testing.T) {
 	}
 }
 
+func TestTLS(t *testing.T) {
+	example := httptest.NewTLSServer(nil) // for its certificate
+	defer example.Close()
+	w := start(t, func(s *Server) { s.Limits.Idle = 300 * time.Millisecond })
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: example.TLS.Certificates})
+	if err != nil {
+		t.Fatal(err)
+	}
+	go w.server.Serve(l)
+	nc, err := tls.Dial("tcp", l.Addr().String(), example.Client().Transport.(*http.Transport).TLSClientConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	io.WriteString(nc, hello+"RCPT TO:<bob>\r\nDATA\r\n\r\n.\r\nQUIT\r\n")
+	out, _ := io.ReadAll(nc)
+	expect(t, string(out), helloOK+"250 2.1.5, 354, 250 2.0.0, 221 2.0.0")
+	if got := w.mail("bob", "INBOX"); len(got) != 1 || !strings.Contains(got[0], " with LMTPS id ") {
+		t.Errorf("got %q", got)
+	}
+	// One that never begins the handshake is let go.
+	silent, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	silent.SetDeadline(time.Now().Add(5 * time.Second))
+	if out, err := io.ReadAll(silent); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("still there: %q", out)
+	}
+}
+
 func TestIdleAndConnections(t *testing.T) {
-	w := start(t, func(s *Server) { s.Limits.Idle, s.Limits.Connections = 300*time.Millisecond, 1 })
+	w := start(t, func(s *Server) { s.Limits.Idle, s.Limits.Connections = time.Second, 1 })
 	first, err := net.Dial("tcp", w.addr)
 	if err != nil {
 		t.Fatal(err)

@@ -141,6 +141,8 @@ func (s *Server) start(nc net.Conn) {
 		defer s.running.Done()
 		defer s.removeConn(c)
 		defer nc.Close()
+		// The greeting of a TLS connection waits for its handshake, which reads.
+		c.startRead()
 		if refused {
 			c.reply(replyManyConns)
 			c.bw.Flush()
