@@ -72,35 +72,29 @@ func (p *Part) related() *Part {
 // Attachments returns the parts that people would call attachments, in the order of the message:
 // messages inside, and what is neither text of the message, nor an alternative to it, nor an image
 // shown within its HTML, nor a signature of it (RFC 1847 §2.1). What is marked as an attachment
-// (RFC 2183 §2.2) or is text with a file name counts too.
+// (RFC 2183 §2.2) or is further text with a file name counts too.
 func (p *Part) Attachments() []*Part {
-	var out []*Part
-	p.attachments(&out, false)
+	var (
+		out        []*Part
+		text, html = p.Text(), p.HTML()
+		visit      func(p *Part, embedded bool)
+	)
+	visit = func(p *Part, embedded bool) {
+		switch marked := strings.EqualFold(p.Disposition, "attachment"); {
+		case p == text || p == html:
+		case marked || !p.Multipart() && !embedded && (!p.Is("text", "plain") && !p.Is("text", "html") || p.Filename() != ""):
+			out = append(out, p)
+		case p.Multipart():
+			root := p.related()
+			for i, c := range p.Parts {
+				visit(c, p.Is("multipart", "alternative") ||
+					p.Is("multipart", "related") && (c == root || c.ContentID != "") ||
+					p.Is("multipart", "signed") && i == 1)
+			}
+		}
+	}
+	visit(p, false)
 	return out
-}
-
-func (p *Part) attachments(out *[]*Part, embedded bool) {
-	marked := strings.EqualFold(p.Disposition, "attachment")
-	if p.Multipart() && !marked {
-		root := p.related()
-		for i, c := range p.Parts {
-			within := p.Is("multipart", "alternative") ||
-				p.Is("multipart", "related") && c != root && c.ContentID != "" ||
-				p.Is("multipart", "signed") && i == 1
-			c.attachments(out, embedded && !c.Multipart() || within)
-		}
-		return
-	}
-	switch {
-	case marked:
-	case embedded:
-		return
-	case p.Is("text", "plain") || p.Is("text", "html"):
-		if p.Filename() == "" {
-			return
-		}
-	}
-	*out = append(*out, p)
 }
 
 // Filename returns the file name that the sender gave the part, safe to be used as one: decoded

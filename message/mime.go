@@ -84,27 +84,20 @@ func fieldOf(name string) field {
 
 // parseHeader fills a part from its header block and, for the header of a message, its envelope.
 // A field that is there twice counts where it comes first, but addresses are collected from all.
-// A type that is set in p already is the default for a part without a Content-Type.
-func parseHeader(block string, p *imap.Part, env *imap.Envelope) {
+// A type that is set in p already is the default for a part without a Content-Type. room is how
+// many addresses there may still be.
+func parseHeader(block string, p *imap.Part, env *imap.Envelope, room *int) {
 	var seen [fContentMD5 + 1]bool
 	for f := range Fields(block) {
 		id := fieldOf(f.Name)
 		if id == other || (id < fContentType && env == nil) {
 			continue
 		}
-		switch id {
-		case fFrom:
-			env.From = appendAddresses(env.From, f.Value())
-		case fSender:
-			env.Sender = appendAddresses(env.Sender, f.Value())
-		case fReplyTo:
-			env.ReplyTo = appendAddresses(env.ReplyTo, f.Value())
-		case fTo:
-			env.To = appendAddresses(env.To, f.Value())
-		case fCc:
-			env.Cc = appendAddresses(env.Cc, f.Value())
-		case fBcc:
-			env.Bcc = appendAddresses(env.Bcc, f.Value())
+		if list := addressList(env, id); list != nil {
+			n := len(*list)
+			*list = appendAddresses(*list, f.Value(), *room)
+			*room -= len(*list) - n
+			continue
 		}
 		if seen[id] {
 			continue
@@ -162,6 +155,25 @@ func parseHeader(block string, p *imap.Part, env *imap.Envelope) {
 	if p.Encoding == "" {
 		p.Encoding = "7bit"
 	}
+}
+
+// addressList returns the list in an envelope that a field belongs to, nil for other fields.
+func addressList(env *imap.Envelope, id field) *[]imap.Address {
+	switch id {
+	case fFrom:
+		return &env.From
+	case fSender:
+		return &env.Sender
+	case fReplyTo:
+		return &env.ReplyTo
+	case fTo:
+		return &env.To
+	case fCc:
+		return &env.Cc
+	case fBcc:
+		return &env.Bcc
+	}
+	return nil
 }
 
 // parseContentType parses the value of a Content-Type (RFC 2045 §5.1) into p. One that does not

@@ -30,6 +30,7 @@ type Scanner struct {
 	header      []byte // of the open node, as far as it is parsed
 	headerLimit int
 	allHeaders  int
+	addressRoom int
 
 	top      string // the message's header block
 	envelope *imap.Envelope
@@ -74,6 +75,7 @@ func NewScanner() *Scanner {
 func (s *Scanner) Reset() {
 	*s = Scanner{
 		stack: s.stack[:0], boundaries: s.boundaries[:0], line: s.line[:0], header: s.header[:0],
+		addressRoom: maxAddresses,
 	}
 	s.open(0, true)
 }
@@ -392,7 +394,7 @@ func (s *Scanner) endHeader() {
 	if f.message {
 		env = new(imap.Envelope)
 	}
-	parseHeader(block, part, env)
+	parseHeader(block, part, env, &s.addressRoom)
 	if len(s.stack) == 1 {
 		s.top, s.envelope = block, env
 	} else if f.message {
@@ -460,7 +462,7 @@ func complete(f *frame, lines int64) {
 	n := f.node
 	x := &Node{Part: &imap.Part{ID: number(f.prefix, 1), Size: n.Part.Size, Lines: lines},
 		HeaderStart: n.BodyStart, BodyStart: n.BodyStart, End: n.End}
-	parseHeader("", x.Part, nil)
+	parseHeader("", x.Part, nil, nil)
 	n.Children = []*Node{x}
 	n.Part.Parts = []*imap.Part{x.Part}
 	if n.Message() && n.Part.Envelope == nil {

@@ -19,8 +19,11 @@ const (
 	maxBoundary = 512
 	// maxAllHeaders is how many octets of header blocks are parsed in full before the rest gets
 	// restHeader each.
-	maxAllHeaders = 4 << 20
-	restHeader    = 1 << 10
+	maxAllHeaders = 1 << 20
+	restHeader    = 512
+	// maxAddresses is how many addresses all envelopes of a message have together. Two octets of a
+	// header make an address, and an address in ENVELOPE has many more.
+	maxAddresses = 20_000
 )
 
 // Structure is what there is to know of a message without its bodies.

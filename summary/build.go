@@ -1,0 +1,127 @@
+package summary
+
+import (
+	"encoding/binary"
+	"io"
+	"strings"
+	"sync"
+
+	"restante/imap"
+	"restante/imapwire"
+	"restante/message"
+)
+
+// NewBuilder returns a writer that the message is written through, in pieces of any size, and a
+// function that ends it and returns the summary. The writer never fails. finish may be called
+// once, and the writer not used after it.
+func NewBuilder() (w io.Writer, finish func() Summary) {
+	s := scanners.Get().(*message.Scanner)
+	s.Reset()
+	return s, func() Summary {
+		sum := Build(s.Result())
+		s.Reset()
+		scanners.Put(s)
+		return sum
+	}
+}
+
+// scanners keep their buffers from message to message.
+var scanners = sync.Pool{New: func() any { return message.NewScanner() }}
+
+// scratch is what a summary is put together in before its size is known.
+type scratch struct{ out, part []byte }
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// maxScratch is the size of buffers that are worth keeping, in octets.
+const maxScratch = 64 << 10
+
+// Build returns the summary of a message that was just scanned.
+func Build(st *message.Structure) Summary {
+	b := scratches.Get().(*scratch)
+	flags, part := byte(0), b.part[:0]
+	var unix int64
+	var day int32
+	if t, ok := imap.ParseDate(st.Envelope.RawDate); ok {
+		flags |= hasDate
+		unix = t.Unix()
+		day, _ = message.SentDay(st.Envelope.RawDate)
+	}
+	out := append(b.out[:0], version, 0)
+
+	part = binary.AppendVarint(part, st.Root.BodyStart)
+	part = binary.AppendVarint(part, unix)
+	part = binary.AppendVarint(part, int64(day))
+	out = appendSection(out, part)
+	part = imapwire.AppendEnvelope(part[:0], st.Envelope)
+	out = appendSection(out, part)
+	part = imapwire.AppendBodyStructure(part[:0], st.Root.Part, false)
+	out = appendSection(out, part)
+	part = imapwire.AppendBodyStructure(part[:0], st.Root.Part, true)
+	out = appendSection(out, part)
+
+	var names []byte
+	complete := int64(len(st.Header)) == st.Root.BodyStart
+	if complete {
+		part, names, complete = appendFields(part[:0], st.Header)
+	}
+	if complete {
+		flags |= allFields
+	} else {
+		part, names = part[:0], nil
+	}
+	out = appendSection(out, part)
+	out = appendSection(out, names)
+	if strings.HasSuffix(st.Header, "\n\r\n") || st.Header == "\r\n" {
+		flags |= blankLine
+	} else if strings.HasSuffix(st.Header, "\n\n") || st.Header == "\n" {
+		flags |= blankLineLF
+	}
+	out = appendSection(out, appendStructure(part[:0], st))
+	out[1] = flags
+
+	sum := append(make(Summary, 0, len(out)), out...)
+	if cap(out) <= maxScratch && cap(part) <= maxScratch {
+		b.out, b.part = out, part
+		scratches.Put(b)
+	}
+	return sum
+}
+
+func appendSection(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}
+
+// appendFields appends the kept fields of a header block, and returns the hashes of the names of
+// the others. It reports false when they are too much.
+func appendFields(dst []byte, header string) (fields, names []byte, ok bool) {
+	var buf [128]byte
+	names = buf[:0]
+	for f := range message.Fields(header) {
+		if f.Name == "" {
+			continue // HEADER.FIELDS cannot ask for it
+		}
+		n, hash := numberOf(f.Name)
+		if n == notKept {
+			if names = appendHash(names, hash); len(names) > maxNames {
+				return dst, nil, false
+			}
+			continue
+		}
+		dst = binary.AppendUvarint(append(dst, byte(n)), uint64(len(f.Raw)))
+		dst = append(dst, f.Raw...)
+		if len(dst) > maxFields {
+			return dst, nil, false
+		}
+	}
+	return dst, names, true
+}
+
+func appendHash(names []byte, hash uint16) []byte {
+	for i := 0; i+1 < len(names); i += 2 {
+		if binary.LittleEndian.Uint16(names[i:]) == hash {
+			return names
+		}
+	}
+	return binary.LittleEndian.AppendUint16(names, hash)
+}
