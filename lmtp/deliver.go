@@ -13,6 +13,7 @@ import (
 	"restante/imap"
 	"restante/mailbox"
 	"restante/store"
+	"restante/summary"
 )
 
 // delivery is one copy of a message. Recipients that are the same user and folder share it.
@@ -135,10 +136,12 @@ func (c *conn) appendTo(r recipient, trace string, size int64, now time.Time) (b
 
 func (c *conn) appendMessage(ctx context.Context, account store.Account, id mailbox.ID, trace string, size int64, now time.Time) error {
 	body := io.MultiReader(strings.NewReader(trace), c.tx.message.spool.reader())
-	m := store.NewMessage{Date: now, Size: size, Body: body}
-	if c.server.Summary != nil {
-		w, finish := c.server.Summary()
-		m.Body, m.Summary = io.TeeReader(body, w), finish
+	w, finish := summary.NewBuilder()
+	m := store.NewMessage{
+		Date:    now,
+		Size:    size,
+		Body:    io.TeeReader(body, w),
+		Summary: func() []byte { return finish() },
 	}
 	_, err := account.Append(ctx, id, []store.NewMessage{m})
 	return err

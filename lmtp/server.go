@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -25,10 +24,6 @@ type Server struct {
 	TempDir string
 	// Log gets connections, deliveries and errors; default none.
 	Log *slog.Logger
-	// Summary begins a message's header cache: the message is written to w, and then finish
-	// returns what goes into store.NewMessage.Summary. Package summary's NewBuilder is one. Nil
-	// makes none, which costs readers time.
-	Summary func() (w io.Writer, finish func() []byte)
 	// Observer may be nil.
 	Observer Observer
 
