@@ -71,6 +71,6 @@ func newRoot() *cobra.Command {
 		return usageError{fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath())}
 	})
 	root.AddGroup(&cobra.Group{ID: "server", Title: "Serve mail:"}, &cobra.Group{ID: "client", Title: "Work with mail on any IMAP server:"})
-	root.AddCommand(newServe())
+	root.AddCommand(newServe(), newUser(), newImport())
 	return root
 }
