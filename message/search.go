@@ -5,9 +5,7 @@ import (
 	"io"
 	"iter"
 	"strings"
-	"time"
 
-	"restante/imap"
 	"restante/internal/charset"
 )
 
@@ -129,20 +127,4 @@ func (st *Structure) ReadHeader(ra io.ReaderAt) (string, error) {
 	r := st.Root.header()
 	b, err := readRange(ra, Range{r.Off, min(r.Len, MaxHeader)})
 	return string(bytes.Clone(b)), err
-}
-
-// SentDay returns the calendar day that the value of a Date field names, without regard to time
-// and zone, as SENTBEFORE, SENTON and SENTSINCE compare it (RFC 9051 §6.4.4): in days since
-// 1 January 1970. It reports false when there is no date in it.
-func SentDay(date string) (int32, bool) {
-	t, ok := imap.ParseDate(date)
-	if !ok {
-		return 0, false
-	}
-	return dayOf(t), true
-}
-
-func dayOf(t time.Time) int32 {
-	y, m, d := t.Date()
-	return int32(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -14,10 +15,10 @@ import (
 // NewBuilder returns a writer that the message is written through, in pieces of any size, and a
 // function that ends it and returns the summary. The writer never fails. finish may be called
 // once, and the writer not used after it.
-func NewBuilder() (w io.Writer, finish func() Summary) {
+func NewBuilder() (w io.Writer, finish func() []byte) {
 	s := scanners.Get().(*message.Scanner)
 	s.Reset()
-	return s, func() Summary {
+	return s, func() []byte {
 		sum := Build(s.Result())
 		s.Reset()
 		scanners.Put(s)
@@ -41,17 +42,16 @@ func Build(st *message.Structure) Summary {
 	b := scratches.Get().(*scratch)
 	flags, part := byte(0), b.part[:0]
 	var unix int64
-	var day int32
+	var day int64
 	if t, ok := imap.ParseDate(st.Envelope.RawDate); ok {
 		flags |= hasDate
-		unix = t.Unix()
-		day, _ = message.SentDay(st.Envelope.RawDate)
+		unix, day = t.Unix(), dayOf(t)
 	}
 	out := append(b.out[:0], version, 0)
 
 	part = binary.AppendVarint(part, st.Root.BodyStart)
 	part = binary.AppendVarint(part, unix)
-	part = binary.AppendVarint(part, int64(day))
+	part = binary.AppendVarint(part, day)
 	out = appendSection(out, part)
 	part = imapwire.AppendEnvelope(part[:0], st.Envelope)
 	out = appendSection(out, part)
@@ -86,6 +86,12 @@ func Build(st *message.Structure) Summary {
 		scratches.Put(b)
 	}
 	return sum
+}
+
+// dayOf returns the calendar day of t as it is written, in days since 1 January 1970.
+func dayOf(t time.Time) int64 {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
 }
 
 func appendSection(dst, b []byte) []byte {

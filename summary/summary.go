@@ -112,10 +112,13 @@ func (s Summary) Sent() (time.Time, bool) {
 	return time.Unix(s.number(1), 0).UTC(), true
 }
 
-// SentDay returns the calendar day in the Date field, without regard to time and zone, in days
-// since 1 January 1970: what SENTBEFORE, SENTON and SENTSINCE compare (RFC 9051 §6.4.4).
-func (s Summary) SentDay() (int32, bool) {
-	return int32(s.number(2)), s.flag(hasDate)
+// SentDay returns midnight UTC of the calendar day in the Date field, without regard to its time
+// and zone: what SENTBEFORE, SENTON and SENTSINCE compare (RFC 9051 §6.4.4).
+func (s Summary) SentDay() (time.Time, bool) {
+	if !s.flag(hasDate) {
+		return time.Time{}, false
+	}
+	return time.Unix(s.number(2)*86400, 0).UTC(), true
 }
 
 // HeaderFields appends the answer to HEADER.FIELDS for the given names, or with not that to
