@@ -96,17 +96,10 @@ func (p *scanner) load(frame []byte) {
 	p.s = string(p.text)
 }
 
-// announced returns the size that a line's "{n}", "{n+}" at its end announces.
+// announced returns the size that the end of a line, with or without its line end, announces.
 func announced(line []byte) (size int64, ok bool) {
-	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-	if len(line) < 3 || line[len(line)-1] != '}' {
-		return 0, false
-	}
-	open := bytes.LastIndexByte(line, '{')
-	if open < 0 {
-		return 0, false
-	}
-	return literalSize(line[open+1 : len(line)-1])
+	lit, _, ok := announcement(bytes.TrimRight(line, "\r\n"))
+	return lit.Size, ok
 }
 
 func literalSize[S string | []byte](digits S) (size int64, ok bool) {
@@ -462,7 +455,7 @@ func (p *scanner) oddNumber() (int64, bool) {
 	}
 	if digits := strings.TrimLeft(v, "0123456789"); digits == "" && v != "" && p.s[start] != '"' {
 		if n, err := strconv.ParseInt(v, 10, 64); err == nil {
-			if p.i < len(p.s) && p.s[p.i] != ']' {
+			if p.i < len(p.s) && !stop(p.s[p.i]) {
 				p.defect("no space behind a number", p.near(start))
 			}
 			return n, true

@@ -85,7 +85,7 @@ func cutCode(s string) (code, rest string, ok bool) {
 			list++
 		case c == ')':
 			list--
-		case c == '[':
+		case c == '[' && list <= 0:
 			depth++
 		case c == ']' && list <= 0:
 			if depth == 0 {
