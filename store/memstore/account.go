@@ -216,6 +216,9 @@ func readMessage(m *store.NewMessage) (message, error) {
 	if m.Size > store.MaxMessageSize {
 		return message{}, store.ErrTooBig
 	}
+	if m.Size < 0 {
+		return message{}, fmt.Errorf("memstore: a message of %d octets", m.Size)
+	}
 	var body bytes.Buffer
 	_, err := io.CopyN(&body, m.Body, m.Size)
 	if errors.Is(err, io.EOF) {
