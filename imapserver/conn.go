@@ -54,6 +54,7 @@ type conn struct {
 	tls  *tls.ConnectionState // nil without TLS
 
 	out      []byte // what is not written yet; nil while idle
+	written  int    // how often out was written
 	writeErr error  // the first error of a write; nothing is written after it
 
 	state     state

@@ -62,8 +62,10 @@ type fetcher struct {
 	summaries bool // an item is answered from the summary
 	seen      bool // an item sets \Seen
 
-	// failed is why something could not be sent that the grammar let be sent as NIL.
+	// failed is why a message could not be read. The command goes on with the others and answers
+	// NO in the end (RFC 2180 §4.1.3).
 	failed error
+	omit   bool // the response that is being written should not be sent
 
 	msg  fetched // the message being answered
 	refs []uint64
@@ -169,8 +171,10 @@ func (f *fetcher) markSeen(batch []mailbox.Numbered) (imap.UIDSet, error) {
 // message writes the FETCH response of one message.
 func (f *fetcher) message(tellFlags bool) error {
 	c, row := f.c, &f.msg.row
+	start, written := len(c.out), c.written
 	c.out = imapwire.AppendNumber(append(c.out, "* "...), f.msg.seq)
 	c.out = append(c.out, " FETCH ("...)
+	flags := tellFlags
 	for i := range f.items {
 		item := &f.items[i]
 		if i > 0 {
@@ -181,7 +185,7 @@ func (f *fetcher) message(tellFlags bool) error {
 			c.out = imapwire.AppendNumber(append(c.out, "UID "...), row.UID)
 		case "FLAGS":
 			c.out = c.appendFlags(append(c.out, "FLAGS "...), row)
-			tellFlags = false
+			flags = false
 		case "INTERNALDATE":
 			c.out = imapwire.AppendDateTime(append(c.out, "INTERNALDATE "...), row.Date.Time())
 		case "RFC822.SIZE":
@@ -192,10 +196,19 @@ func (f *fetcher) message(tellFlags bool) error {
 			}
 		}
 	}
-	if tellFlags {
+	if flags {
 		c.out = c.appendFlags(append(c.out, " FLAGS "...), row)
 	}
 	c.out = append(c.out, ")\r\n"...)
+	if f.omit {
+		f.omit = false
+		if c.written == written {
+			c.out = c.out[:start]
+			if tellFlags {
+				c.appendFetchFlags(mailbox.Numbered{Seq: f.msg.seq, Row: *row})
+			}
+		}
+	}
 	return nil
 }
 
@@ -265,19 +278,21 @@ func emptyItem(name string) string {
 	return `("APPLICATION" "OCTET-STREAM" NIL NIL NIL "7BIT" 0)`
 }
 
-// skip remembers that something could not be read: the command goes on and answers NO in the end
-// (RFC 2180 §4.1.3). Errors of the connection end it.
+// skip remembers that something could not be read, which is answered by leaving the message out.
+// Errors of the connection end the command.
 func (f *fetcher) skip(err error) error {
 	if f.c.writeErr != nil {
 		return f.c.writeErr
 	}
+	f.omit = true
 	if f.failed == nil {
 		f.failed = err
 	}
 	return nil
 }
 
-// missing writes NIL for a section that cannot be read.
+// missing writes NIL for a section that cannot be read, in case that the response cannot be taken
+// back.
 func (f *fetcher) missing(err error) error {
 	f.c.out = append(f.c.out, "NIL"...)
 	return f.skip(err)

@@ -27,8 +27,9 @@ func runList(c *conn, cmd *imapwire.List) error {
 		}
 		info := c.mailboxInfo(ns, name)
 		child := cmd.Select.RecursiveMatch && selectedBelow(ns, cmd, name)
+		wanted := selects(ns, cmd, name)
 		switch {
-		case !selects(ns, cmd, name) && !child:
+		case !wanted && !child:
 			continue
 		case info.HasAttr(imap.AttrNonExistent) && !cmd.Extended && !c.rev2:
 			// Older clients know \Noselect only.
@@ -46,7 +47,7 @@ func runList(c *conn, cmd *imapwire.List) error {
 			}
 		}
 		c.out = imapwire.AppendList(c.out, info, c.rev2)
-		if entry, ok := ns.Lookup(name); ok && cmd.Return.Status != 0 {
+		if entry, ok := ns.Lookup(name); ok && wanted && cmd.Return.Status != 0 {
 			// A mailbox that has just gone has no STATUS (RFC 5819 §2).
 			if status, err := c.status(entry, cmd.Return.Status); err == nil {
 				c.out = imapwire.AppendStatus(c.out, status, c.rev2)

@@ -25,6 +25,7 @@ func (c *conn) flush() error {
 	}
 	c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))
 	_, c.writeErr = c.nc.Write(c.out)
+	c.written++
 	c.out = c.out[:0]
 	return c.writeErr
 }

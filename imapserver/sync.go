@@ -72,17 +72,20 @@ func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Numbered) bool) error {
 		if quiet != nil && quiet(x) {
 			continue
 		}
-		c.out = imapwire.AppendNumber(append(c.out, "* "...), x.Seq)
-		c.out = append(c.out, " FETCH (UID "...)
-		c.out = imapwire.AppendNumber(c.out, x.Row.UID)
-		c.out = append(c.out, " FLAGS "...)
-		c.out = c.appendFlags(c.out, &x.Row)
-		c.out = append(c.out, ")\r\n"...)
+		c.appendFetchFlags(x)
 		if err := c.room(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// appendFetchFlags tells the flags of a message.
+func (c *conn) appendFetchFlags(x mailbox.Numbered) {
+	c.out = imapwire.AppendNumber(append(c.out, "* "...), x.Seq)
+	c.out = imapwire.AppendNumber(append(c.out, " FETCH (UID "...), x.Row.UID)
+	c.out = c.appendFlags(append(c.out, " FLAGS "...), &x.Row)
+	c.out = append(c.out, ")\r\n"...)
 }
 
 // takeRecent makes those of the new messages \Recent that no other session has been told of.
