@@ -1,0 +1,192 @@
+package imapclient
+
+import (
+	"context"
+	"math/bits"
+	"slices"
+
+	"restante/imap"
+	"restante/imapwire"
+)
+
+// Fetch asks for items of messages (RFC 9051 §6.4.5). Messages come in the order in which the
+// server sends them, each once it has all that was asked for, however many responses the server
+// takes; what it knows no more of comes last. The UID is always there when the set is one of UIDs.
+//
+// A body section of up to Options.StreamOver octets lies in memory; a bigger one is read from the
+// connection when it is the last item that is missing. Either is valid until the loop goes on.
+func (c *Conn) Fetch(ctx context.Context, set imap.NumSet, items ...imap.FetchItem) *Stream[*imap.Message] {
+	// Body sections last: they are streamed when all else is there.
+	items = slices.Clone(items)
+	slices.SortStableFunc(items, func(a, b imap.FetchItem) int { return sections(a) - sections(b) })
+	f := newFetch(c.newCommand(ctx, &imapwire.Fetch{UID: isUID(set), Set: set, Items: items}), set, items)
+	c.enqueue(f.s.cmd)
+	return f.s
+}
+
+func sections(f imap.FetchItem) int {
+	if f.Section == nil || f.Name == "BINARY.SIZE" {
+		return 0
+	}
+	return 1
+}
+
+// isUID reports whether a set asks for the UID form of a command.
+func isUID(set imap.NumSet) bool {
+	switch s := set.(type) {
+	case imap.UIDSet:
+		return true
+	case imap.SearchResult:
+		return s.UID
+	}
+	return false
+}
+
+// fetch puts the responses to one FETCH together.
+type fetch struct {
+	s   *Stream[*imap.Message]
+	set imap.NumSet
+
+	mask imap.MessageItems // items with a bit
+	rest []imap.FetchItem  // the others
+
+	seen imap.SeqSet   // handed over
+	last *imap.Message // the most recent one, when something is missing
+	// held are flags that came alone where more was asked for: a change that the server tells of,
+	// or the beginning of an answer.
+	held map[imap.SeqNum]*imap.Message
+}
+
+func newFetch(cmd *command, set imap.NumSet, items []imap.FetchItem) *fetch {
+	f := &fetch{s: newStream[*imap.Message](cmd), set: set}
+	if isUID(set) {
+		f.mask = imap.ItemUID
+	}
+	for _, it := range items {
+		if bit := itemBit(it); bit != 0 {
+			f.mask |= bit
+		} else {
+			f.rest = append(f.rest, it)
+		}
+	}
+	f.s.size = messageCost
+	f.s.keep = f.keep
+	cmd.data, cmd.wants, cmd.end = f.data, f.wants, f.end
+	return f
+}
+
+// itemBit returns the one bit that stands for an item, 0 when that takes a closer look.
+func itemBit(it imap.FetchItem) (bit imap.MessageItems) {
+	for i := range 16 {
+		m := imap.Message{Items: 1 << i}
+		if m.Has(it) {
+			bit |= m.Items
+		}
+	}
+	if bits.OnesCount16(uint16(bit)) != 1 {
+		return 0
+	}
+	return bit
+}
+
+func (f *fetch) has(m *imap.Message) bool {
+	if m.Items&f.mask != f.mask {
+		return false
+	}
+	for _, it := range f.rest {
+		if !m.Has(it) {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether the message is one of the set, as far as that can be known.
+func (f *fetch) covers(m *imap.Message) bool {
+	switch s := f.set.(type) {
+	case imap.UIDSet:
+		return m.Items&imap.ItemUID == 0 || s.Dynamic() || s.Contains(m.UID)
+	case imap.SeqSet:
+		return s.Dynamic() || s.Contains(m.Seq)
+	}
+	return true
+}
+
+func (f *fetch) wants(m *imap.Message) bool { return f.covers(m) && f.has(m) }
+
+func (f *fetch) data(r imapwire.Response) bool {
+	d, ok := r.(*imapwire.FetchData)
+	if !ok || !f.covers(&d.Message) {
+		return false
+	}
+	m := &d.Message
+	if len(f.held) > 0 {
+		if h := f.held[m.Seq]; h != nil {
+			delete(f.held, m.Seq)
+			h.Merge(m)
+			m = h
+		}
+	}
+	if l := f.last; l != nil {
+		f.last = nil
+		if l.Seq == m.Seq {
+			l.Merge(m)
+			m = l
+		} else {
+			f.give(l)
+		}
+	}
+	pull := f.s.cmd.conn.pull
+	streamed := pull != nil && pull.d == d
+	switch {
+	case f.has(m) || streamed:
+		if streamed {
+			pull.owner = f.s
+		} else if len(d.Bodies) > 0 && f.s.leading {
+			f.s.cmd.conn.lent = f.s
+		}
+		f.give(m)
+	case f.seen.Contains(m.Seq):
+		return false // a change since
+	case flagsOnly(m):
+		if f.held == nil {
+			f.held = make(map[imap.SeqNum]*imap.Message)
+		}
+		f.held[m.Seq] = m
+	default:
+		_ = m.Keep()
+		f.last = m
+	}
+	return true
+}
+
+// flagsOnly reports whether a message has nothing that servers do not send unasked.
+func flagsOnly(m *imap.Message) bool {
+	return m.Items&^(imap.ItemUID|imap.ItemFlags|imap.ItemModSeq) == 0 && len(m.Bodies) == 0 && len(m.Extra) == 0
+}
+
+func (f *fetch) give(m *imap.Message) {
+	f.seen.Add(m.Seq)
+	f.s.put(m)
+}
+
+// keep makes a message outlive the read buffer, but for a section that is still to be read.
+func (f *fetch) keep(m *imap.Message) {
+	if p := f.s.cmd.conn.pull; p == nil || &p.d.Message != m {
+		_ = m.Keep()
+	}
+}
+
+// end hands over what never became complete.
+func (f *fetch) end(_ *imapwire.StatusResponse, err error) error {
+	if f.last != nil {
+		f.give(f.last)
+	}
+	if f.mask&imap.ItemFlags != 0 {
+		for _, m := range f.held {
+			f.give(m)
+		}
+	}
+	f.last, f.held = nil, nil
+	return err
+}

@@ -1,0 +1,430 @@
+package imapclient
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"restante/imap"
+	"restante/imapwire"
+)
+
+func newFramer(src *source, o *Options) *imapwire.ResponseReader {
+	return imapwire.NewResponseReader(src, imapwire.ResponseReaderOptions{
+		StreamOver: o.StreamOver, MaxLine: o.MaxLine, MaxLiteral: o.MaxLiteral,
+	})
+}
+
+// errFull is what step returns when what comes next is for a stream that holds enough already.
+var errFull = errors.New("imapclient: stream is full")
+
+// step reads one response and hands it to whom it is for. The caller leads; self is the stream it
+// leads for, if any. An error other than errFull has ended the connection.
+func (c *Conn) step(self *Stream[*imap.Message]) error {
+	if c.lent != nil {
+		if c.lent != self {
+			c.rd.Detach()
+		}
+		c.lent = nil
+	}
+	if c.pull != nil {
+		if err := c.settle(self); err != nil {
+			return err
+		}
+	}
+	if c.blocked() {
+		return errFull
+	}
+	c.src.begin(c.rd.Buffered() == 0, c.patience())
+	frame, lit, err := c.rd.ReadResponse()
+	if err == nil {
+		err = c.receive(frame, lit)
+	} else if err == errPoked {
+		return nil
+	}
+	if err != nil {
+		return c.lost(err)
+	}
+	return nil
+}
+
+// patience is how long the server may be silent from now on.
+func (c *Conn) patience() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.mu.idleSince.IsZero() && c.o.Timeouts.Idle > 0 {
+		return max(time.Until(c.mu.idleSince.Add(c.o.Timeouts.Idle)), time.Millisecond)
+	}
+	return c.o.Timeouts.Command
+}
+
+// lost turns an error of reading into the end of the connection, but for IDLE that is due.
+func (c *Conn) lost(err error) error {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		if c.renewIdle() {
+			return nil
+		}
+		err = errTimeout
+	case err == io.EOF || err == io.ErrUnexpectedEOF:
+		err = errors.New("closed by the server")
+	}
+	c.fail(err)
+	return err
+}
+
+// nextFrame reads one response, all its literals in place. For the greeting.
+func (c *Conn) nextFrame() ([]byte, error) {
+	frame, lit, err := c.rd.ReadResponse()
+	if err != nil || lit == nil {
+		c.received(frame)
+		return frame, err
+	}
+	return c.collect(frame, lit)
+}
+
+// collect reads the literals of a response into memory, for those that are not streamed.
+func (c *Conn) collect(frame []byte, lit *imapwire.Literal) ([]byte, error) {
+	var whole bytes.Buffer
+	whole.Write(frame)
+	for lit != nil {
+		if lit.Size > c.o.BufferLimit-int64(whole.Len()) {
+			return nil, protocolError("literal is too big for the response that it is in")
+		}
+		_, err := lit.WriteTo(&whole)
+		if err != nil {
+			return nil, err
+		}
+		if frame, lit, err = c.rd.Next(); err != nil {
+			return nil, err
+		}
+		whole.Write(frame)
+	}
+	c.received(frame)
+	return whole.Bytes(), nil
+}
+
+// received shows a frame to the trace.
+func (c *Conn) received(frame []byte) {
+	if c.o.Trace.Received == nil || frame == nil {
+		return
+	}
+	if frame = append(frame[:len(frame):len(frame)], "\r\n"...); frame[0] == '+' && c.authenticating() {
+		frame = []byte("+ ***\r\n")
+	}
+	c.o.Trace.Received(frame)
+}
+
+// receive parses a response and routes it.
+func (c *Conn) receive(frame []byte, lit *imapwire.Literal) error {
+	if lit != nil {
+		if imapwire.Streamable(frame) {
+			return c.receiveOpen(frame, lit)
+		}
+		var err error
+		if frame, err = c.collect(frame, lit); err != nil {
+			return err
+		}
+	} else {
+		c.received(frame)
+	}
+	if len(frame) > 0 && frame[0] == '*' {
+		for _, cmd := range c.inFlight() {
+			if cmd.raw != nil {
+				cmd.raw(frame)
+			}
+		}
+	}
+	r, err := imapwire.ParseResponse(frame, &c.po)
+	if err != nil {
+		c.o.Log.Warn("imap: line that is no response", "host", c.host)
+		return c.stray(frame)
+	}
+	if d, ok := r.(*imapwire.FetchData); ok {
+		if d.Open {
+			return c.continued(d)
+		}
+		// The reader waits with a few octets of its own, which it cannot leave to anybody.
+		if len(d.Bodies) > 0 && len(frame) <= 64 {
+			_ = d.Keep()
+		}
+	}
+	return c.route(r)
+}
+
+// continued reads the next frame of a FETCH whose list did not end with its line: Domino counts
+// a literal two octets short.
+func (c *Conn) continued(d *imapwire.FetchData) error {
+	_ = d.Keep()
+	frame, err := c.nextFrame()
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(bytes.TrimLeft(frame, " "), []byte("*")) || bytes.HasPrefix(frame, []byte("R")) {
+		if err := c.route(d); err != nil { // that is the next response, not the rest of this one
+			return err
+		}
+		r, err := imapwire.ParseResponse(frame, &c.po)
+		if err != nil {
+			return c.stray(frame)
+		}
+		return c.route(r)
+	}
+	if err := d.Resume(frame, &c.po); err != nil {
+		return err
+	}
+	_ = d.Keep()
+	return c.route(d)
+}
+
+// stray deals with a line that is no response. One that has a BYE in it ends the session; any
+// other is skipped.
+func (c *Conn) stray(frame []byte) error {
+	line := strings.TrimSpace(string(frame[:min(len(frame), 500)]))
+	if strings.Contains(line, "* BYE") {
+		return &imap.Error{Status: "BYE", Text: line, Kind: imapwire.ErrorKind("", line)}
+	}
+	return nil
+}
+
+// pull is a body section on its way: the framer stands in its literal.
+type pull struct {
+	c     *Conn
+	lit   *imapwire.Literal
+	d     *imapwire.FetchData    // the response that it is in
+	owner *Stream[*imap.Message] // who got the message; nil: nobody
+
+	// What follows is guarded by Conn.lead.
+	rest    []byte // what others have read ahead
+	settled bool   // the framer has gone on
+	err     error
+}
+
+// receiveOpen takes a FETCH up to a literal that is too big to be held. When all else that was
+// asked for is there the message is handed over, and the literal is read by whoever reads the
+// body. Otherwise it is read into memory, as far as that is allowed.
+func (c *Conn) receiveOpen(frame []byte, lit *imapwire.Literal) error {
+	c.received(frame[:len(frame)-len("\r\n")])
+	r, err := imapwire.ParseResponse(frame, &c.po)
+	if err != nil {
+		return err
+	}
+	d, ok := r.(*imapwire.FetchData)
+	if !ok || d.Pending == nil {
+		if frame, err = c.collect(frame, lit); err != nil {
+			return err
+		}
+		if r, err = imapwire.ParseResponse(frame, &c.po); err != nil {
+			return c.stray(frame)
+		}
+		return c.route(r)
+	}
+	return c.open(d, lit)
+}
+
+func (c *Conn) open(d *imapwire.FetchData, lit *imapwire.Literal) error {
+	for {
+		_ = d.Keep() // the frame goes when the literal is read
+		if c.satisfied(d) || lit.Size > c.o.BufferLimit {
+			c.pull = &pull{c: c, lit: lit, d: d}
+			d.Pending.Stream(lit.Size, c.pull)
+			return c.route(d)
+		}
+		var data bytes.Buffer
+		if _, err := lit.WriteTo(&data); err != nil {
+			return err
+		}
+		d.Pending.Stream(int64(data.Len()), bytes.NewReader(data.Bytes()))
+		frame, next, err := c.rd.Next()
+		if err != nil {
+			return err
+		}
+		c.received(frame)
+		if err := d.Resume(frame, &c.po); err != nil {
+			return err
+		}
+		if next == nil || d.Pending == nil {
+			if next != nil {
+				return protocolError("literal where none can be")
+			}
+			_ = d.Keep()
+			return c.route(d)
+		}
+		lit = next
+	}
+}
+
+// satisfied reports whether the message has all that some command on its way wants of it.
+func (c *Conn) satisfied(d *imapwire.FetchData) bool {
+	for _, cmd := range c.inFlight() {
+		if cmd.wants != nil && cmd.wants(&d.Message) {
+			return true
+		}
+	}
+	return false
+}
+
+// settle brings the framer behind the literal that it stands in. Whoever reads on for the stream
+// that has the message does not want the literal any more; for all others it is kept.
+func (c *Conn) settle(self *Stream[*imap.Message]) error {
+	p := c.pull
+	if p.owner != nil && p.owner != self && !p.owner.over() {
+		if p.lit.Remaining() > c.o.BufferLimit {
+			return errFull
+		}
+		var data bytes.Buffer
+		_, p.err = p.lit.WriteTo(&data)
+		p.rest = data.Bytes()
+	}
+	p.settled = true
+	c.pull = nil
+	if p.err != nil {
+		return c.lost(p.err)
+	}
+	frame, lit, err := c.rd.Next()
+	if err != nil {
+		return c.lost(err)
+	}
+	c.received(frame)
+	// What follows is a message of its own: the first part belongs to its reader by now.
+	tail := &imapwire.FetchData{Message: imap.Message{Seq: p.d.Seq, UID: p.d.UID, Items: p.d.Items & imap.ItemUID}}
+	if err := tail.Resume(frame, &c.po); err != nil {
+		return c.lost(err)
+	}
+	if lit != nil && tail.Pending != nil {
+		err = c.open(tail, lit)
+	} else if tail.Items&^imap.ItemUID != 0 || len(tail.Bodies) > 0 || len(tail.Extra) > 0 {
+		_ = tail.Keep()
+		err = c.route(tail)
+	}
+	if err != nil {
+		return c.lost(err)
+	}
+	return nil
+}
+
+// Read reads the literal in the goroutine of the body's reader, which leads meanwhile.
+func (p *pull) Read(b []byte) (n int, err error) {
+	if err := p.begin(); err != nil {
+		return 0, err
+	}
+	defer p.end()
+	if p.settled {
+		return p.readRest(b)
+	}
+	if n, err = p.lit.Read(b); err != nil && err != io.EOF {
+		err = p.fail(err)
+	}
+	return n, err
+}
+
+func (p *pull) readRest(b []byte) (int, error) {
+	if len(p.rest) == 0 {
+		if p.err != nil {
+			return 0, p.err
+		}
+		return 0, io.ErrUnexpectedEOF // skipped: the iteration has gone on
+	}
+	n := copy(b, p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
+}
+
+// WriteTo hands w the read buffer. It leads until all is written, so w must not use the connection.
+func (p *pull) WriteTo(w io.Writer) (n int64, err error) {
+	if err := p.begin(); err != nil {
+		return 0, err
+	}
+	defer p.end()
+	if p.settled {
+		k, err := w.Write(p.rest)
+		p.rest = p.rest[k:]
+		if err == nil {
+			err = p.err
+		}
+		return int64(k), err
+	}
+	sink := writer{w: w}
+	if n, err = p.lit.WriteTo(&sink); err != nil && sink.err == nil {
+		err = p.fail(err)
+	}
+	return n, err
+}
+
+// begin takes the lead, unless the command is over.
+func (p *pull) begin() error {
+	ctx := context.Background()
+	if p.owner != nil {
+		ctx = p.owner.cmd.ctx
+	}
+	select {
+	case p.c.lead <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (p *pull) end() { <-p.c.lead }
+
+func (p *pull) fail(err error) error {
+	_ = p.c.lost(err)
+	p.err = p.c.Err()
+	return p.err
+}
+
+// writer remembers whether it was the writing that failed.
+type writer struct {
+	w   io.Writer
+	err error
+}
+
+func (w *writer) Write(p []byte) (int, error) {
+	n, err := w.w.Write(p)
+	w.err = err
+	return n, err
+}
+
+// waitForReader waits a moment for somebody to read the stream that is in the way of cmd.
+func (c *Conn) waitForReader(cmd *command) error {
+	t := time.NewTimer(wouldBlockAfter)
+	defer t.Stop()
+	for {
+		select {
+		case <-cmd.done:
+			return nil
+		case <-cmd.ctx.Done():
+			return c.abandon(cmd, context.Cause(cmd.ctx))
+		case <-t.C:
+			return imap.ErrWouldBlock
+		case <-time.After(5 * time.Millisecond):
+			if !c.blocked() {
+				return nil
+			}
+		}
+	}
+}
+
+// wouldBlockAfter is how long a stream may stand still before those behind it give up. It may be
+// read by another goroutine, which is only slow.
+const wouldBlockAfter = 250 * time.Millisecond
+
+// blocked reports whether some stream holds as much as it may.
+func (c *Conn) blocked() bool {
+	for _, cmd := range c.inFlight() {
+		if cmd.full != nil && cmd.full() {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Conn) inFlight() []*command {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.mu.flight
+}
