@@ -232,7 +232,7 @@ func (op dateOp) compile(k *imap.SearchKey) test {
 			return false, unreadable(err)
 		}
 		sent, ok := sum.SentDay()
-		return ok && op.ok(int64(sent), want), nil
+		return ok && op.ok(day(sent), want), nil
 	}}
 }
 
