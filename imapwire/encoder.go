@@ -145,7 +145,7 @@ func (e *Encoder) mailbox(name string) string {
 			return raw
 		}
 	}
-	if !utf8.ValidString(name) {
+	if !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
 		e.fail("mailbox name", name)
 	}
 	if e.UTF8 {

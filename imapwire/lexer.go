@@ -460,8 +460,8 @@ func (l *lexer) dateTime(production string) time.Time {
 	if zone != 0 {
 		loc = time.FixedZone("", sign*(zone/100*3600+zone%100*60))
 	}
-	if s == 60 { // a leap second is the start of the next minute here
-		return l.validTime(start, production, loc, y, m, day, h, mi, 59).Add(time.Second)
+	if s == 60 { // a leap second; time.Time has none
+		s = 59
 	}
 	return l.validTime(start, production, loc, y, m, day, h, mi, s)
 }

@@ -58,7 +58,7 @@ func frameAll(src io.Reader, o ReaderOptions, take func(size int64) bool) (event
 	}
 }
 
-func takeAll(int64) bool   { return true }
+func takeAll(int64) bool    { return true }
 func takeEven(n int64) bool { return n%2 == 0 }
 
 func TestReadCommand(t *testing.T) {

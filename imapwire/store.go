@@ -58,7 +58,9 @@ func parseStore(l *lexer, uid bool) Command {
 		return c
 	}
 	for l.err == nil {
-		c.Flags = append(c.Flags, l.flag())
+		if c.Flags = append(c.Flags, l.flag()); len(c.Flags) > maxList {
+			l.fail("store-att-flags", "too many flags")
+		}
 		if !l.take(' ') {
 			break
 		}
