@@ -385,7 +385,7 @@ func (p *scanner) binarySize(d *FetchData) bool {
 // extensionItem parses items of extensions, and keeps those it does not know as text.
 func (p *scanner) extensionItem(d *FetchData, name string) bool {
 	start := p.mark()
-	ok := false
+	ok, known := false, true
 	switch name {
 	case "MODSEQ":
 		ok = p.modSeq(d)
@@ -414,14 +414,20 @@ func (p *scanner) extensionItem(d *FetchData, name string) bool {
 		}
 	case "SAVEDATE":
 		ok = p.date(d, name)
+	default:
+		known = false
 	}
 	if ok {
 		return true
 	}
 	p.rewind(start)
+	if known {
+		return false
+	}
 	if p.peek() == '[' { // an unknown item with a section
 		if _, ok := p.sectionSpec(); !ok {
 			p.i = start.i
+			return false
 		}
 	}
 	p.space()
@@ -430,8 +436,8 @@ func (p *scanner) extensionItem(d *FetchData, name string) bool {
 		p.i = start.i
 		return false
 	}
-	d.Extra = append(d.Extra, imap.RawItem{Name: name + p.s[start.i:from], Value: p.s[from:p.i]})
-	d.Extra[len(d.Extra)-1].Name = strings.TrimRight(d.Extra[len(d.Extra)-1].Name, " ")
+	name += strings.TrimRight(p.s[start.i:from], " ")
+	d.Extra = append(d.Extra, imap.RawItem{Name: name, Value: p.s[from:p.i]})
 	return true
 }
 

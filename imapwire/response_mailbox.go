@@ -210,12 +210,12 @@ func (p *scanner) mailboxStatus(string) Response {
 	}
 	if !p.take('(') {
 		// Exchange: a name with spaces and no quotes.
-		end := strings.LastIndex(p.s, " (")
-		if end <= start || p.s[start] == '"' || p.s[start] == '{' {
+		end := strings.Index(p.s[start:], " (")
+		if end < 0 || p.s[start] == '"' || p.s[start] == '{' {
 			return nil
 		}
-		raw = strings.TrimRight(p.s[start:end], " ")
-		p.i = end + 2
+		raw = strings.TrimRight(p.s[start:start+end], " ")
+		p.i = start + end + len(" (")
 		p.defect("name without quotes", raw)
 	}
 	d.Mailbox = p.mailbox(raw)
