@@ -173,6 +173,8 @@ func (p *addressParser) route() string {
 // add appends the address that was read, unless there was nothing at all.
 func add(list []imap.Address, a imap.Address, words []word, comment string, angle bool) []imap.Address {
 	switch {
+	case !angle && len(words) == 0: // nothing, or a comment
+		return list
 	case !angle || (a.Mailbox == "" && a.Host == "" && hasAt(words)): // "ann@example.org <>"
 		a = spec(words, "")
 	case a.RawName != "": // "<Ann ann@example.org>"

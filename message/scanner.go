@@ -324,6 +324,10 @@ func (s *Scanner) delimiter(line []byte) bool {
 	s.endHeaders() // of a part that ends in its header
 	s.closeTo(level + 1)
 	s.boundaries = s.boundaries[:found+1]
+	if f := &s.stack[level]; len(f.node.Children) == 0 && (closing || s.parts >= MaxParts) {
+		end, lines := s.bodyEnd(f.node.BodyStart, f.bodyLines)
+		complete(f, end, lines)
+	}
 	switch {
 	case closing:
 		s.boundaries = s.boundaries[:found] // RFC 2046 §5.1.2: what follows is to be ignored
@@ -431,17 +435,10 @@ func (s *Scanner) closeTo(level int) {
 		if len(n.Children) > 0 {
 			floor = max(floor, n.Children[len(n.Children)-1].End)
 		}
-		// The line break before a boundary is part of it (RFC 2046 §5.1.1) unless it is the one that
-		// ends the header.
-		lines := s.lineFeeds - f.bodyLines
-		n.End = s.lineStart
-		if end := s.lineStart - s.lineBreak; end >= floor && s.lineBreak > 0 {
-			n.End = end
-			lines--
-		}
-		n.Part.Size = n.End - n.BodyStart
+		end, lines := s.bodyEnd(floor, f.bodyLines)
+		n.End, n.Part.Size = end, end-n.BodyStart
 		if len(n.Children) == 0 && (n.Part.Multipart() || n.Message()) {
-			complete(f, lines)
+			complete(f, end, lines)
 		}
 		// Lines are counted as line feeds: in the example of RFC 9051 §7.5.2, 4554 octets in 73 lines
 		// of base64, the last line has no line break of its own and is not counted either.
@@ -455,13 +452,24 @@ func (s *Scanner) closeTo(level int) {
 	}
 }
 
+// bodyEnd returns where a body ends that the current line, a boundary or the end of the message,
+// puts an end to, and how many lines it has, given the line feeds before it. The line break before
+// a boundary is part of it (RFC 2046 §5.1.1), unless it is before floor: that one ends a header.
+func (s *Scanner) bodyEnd(floor, feeds int64) (end, lines int64) {
+	end, lines = s.lineStart, s.lineFeeds-feeds
+	if s.lineBreak > 0 && end-s.lineBreak >= floor {
+		return end - s.lineBreak, lines - 1
+	}
+	return end, lines
+}
+
 // complete gives a multipart in which no part was found, and a message that was not taken apart,
-// the one part that BODYSTRUCTURE cannot do without. It is plain text and holds the whole body, so
-// that nothing is hidden from whoever only reads parts.
-func complete(f *frame, lines int64) {
+// the one part that BODYSTRUCTURE cannot do without. It is plain text and holds what there is up to
+// end, so that nothing is hidden from whoever only reads parts.
+func complete(f *frame, end, lines int64) {
 	n := f.node
-	x := &Node{Part: &imap.Part{ID: number(f.prefix, 1), Size: n.Part.Size, Lines: lines},
-		HeaderStart: n.BodyStart, BodyStart: n.BodyStart, End: n.End}
+	x := &Node{Part: &imap.Part{ID: number(f.prefix, 1), Size: end - n.BodyStart, Lines: lines},
+		HeaderStart: n.BodyStart, BodyStart: n.BodyStart, End: end}
 	parseHeader("", x.Part, nil, nil)
 	n.Children = []*Node{x}
 	n.Part.Parts = []*imap.Part{x.Part}
