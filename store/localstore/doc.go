@@ -1,0 +1,23 @@
+// Package localstore is the embedded mail store: one directory, one process, no server.
+//
+// The mail log is the truth. Every change is a record in it, durable before it is acknowledged;
+// many changes share one fdatasync. The index (Pebble) is derived from the log and can lag
+// behind it: opening the store replays what the index does not know. DESIGN.md has the format on
+// disk, recovery, and why.
+//
+// # Invariants
+//
+//   - One goroutine, the writer, makes all changes, in the order of the log. Commit order is UID
+//     order.
+//   - A group of the log is written only after the one before it is durable. So only the last
+//     group can be unfinished; damage anywhere else is corruption, which is never repaired by
+//     dropping something.
+//   - Making a change and replaying it is the same function, record.apply.
+//   - What the index has after a crash is a prefix of what it was told: the tables of one
+//     checkpoint, and message rows that may be newer.
+//   - The tables change in checkpoints only, each one batch with the position of the log that it
+//     stands for.
+//   - After an fdatasync has failed nothing more is written: store.ErrFailed.
+//
+// Locks: gate, then loading, then Store.mu or box.mu; a segment's lock and the log's are leaves.
+package localstore

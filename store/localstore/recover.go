@@ -1,0 +1,334 @@
+package localstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+func corrupt(path string, off uint64, what string) error {
+	return fmt.Errorf("%w: %s, octet %d: %s; restore this file from a backup", ErrCorrupt, path, off, what)
+}
+
+// recover brings the index up to date from the log, and makes the log ready to be written.
+func (s *Store) recover() error {
+	if err := s.readState(); err != nil {
+		return err
+	}
+	if err := s.findSegments(); err != nil {
+		return err
+	}
+	from := s.checkpoint
+	s.log.seq = from.seq
+	s.seq.Store(from.seq)
+	s.nextMessage, s.nextAccount = max(from.nextMessage, 1), max(from.nextAccount, 1)
+	segments := s.log.all()
+	if len(segments) == 0 {
+		if from.pos > 0 {
+			return fmt.Errorf("%w: %s: all segments of the log are missing; restore them from a backup", ErrCorrupt, s.log.dir)
+		}
+		if s.log.id == 0 {
+			s.log.id = newStoreID()
+		}
+		return s.log.create()
+	}
+	var last []byte // the newest group
+	for i, g := range segments {
+		var next *segment
+		if i+1 < len(segments) {
+			next = segments[i+1]
+		}
+		if next != nil && next.base <= from.pos {
+			continue // all of it is in the index
+		}
+		if i > 0 && g.base > from.pos && g.base != s.log.pos || i == 0 && g.base > from.pos {
+			return corrupt(g.path, 0, fmt.Sprintf("the log has a hole before it, from position %d on", max(s.log.pos, from.pos)))
+		}
+		var err error
+		if last, err = s.replay(g, next, last); err != nil {
+			return err
+		}
+	}
+	if s.log.pos < from.pos {
+		g := segments[len(segments)-1]
+		return corrupt(g.path, s.log.pos-g.base, fmt.Sprintf("the log ends here, but the index knows more, up to position %d", from.pos))
+	}
+	if err := s.settle(last); err != nil {
+		return err
+	}
+	if s.dirtyBytes > s.o.CheckpointBytes/4 {
+		s.kickJanitor()
+	}
+	return s.removeOrphans()
+}
+
+// readState reads what the index knows.
+func (s *Store) readState() error {
+	value, err := s.get([]byte{keyFormat})
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		return nil // a new store, or an index to be rebuilt from the whole log
+	case err != nil:
+		return err
+	case len(value) != 9 || value[0] != indexFormat:
+		return fmt.Errorf("%w: the index has a format that this version does not know", ErrCorrupt)
+	}
+	s.log.id = binary.LittleEndian.Uint64(value[1:])
+	if value, err = s.get([]byte{keyState}); err != nil {
+		return err
+	}
+	if s.checkpoint, err = parseState(value); err != nil {
+		return err
+	}
+	if err := s.each(keySegment, func(base uint64, value []byte) {
+		s.mu.live[base] = int64(binary.LittleEndian.Uint64(value))
+	}); err != nil {
+		return err
+	}
+	return s.each(keyGrave, func(id uint64, _ []byte) { s.graves = append(s.graves, grave{id: id}) })
+}
+
+// each calls f for every row of the index whose key is letter and a number.
+func (s *Store) each(letter byte, f func(num uint64, value []byte)) error {
+	it, err := s.index.NewIter(&pebble.IterOptions{LowerBound: []byte{letter}, UpperBound: []byte{letter + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return err
+		}
+		f(keyNum(it.Key()), value)
+	}
+	return it.Error()
+}
+
+// findSegments opens the log's files and reads their headers.
+func (s *Store) findSegments() error {
+	entries, err := os.ReadDir(s.log.dir) // by name, so by position
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".log") {
+			names = append(names, e.Name())
+		}
+	}
+	for i, name := range names {
+		path := filepath.Join(s.log.dir, name)
+		g, err := s.log.readSegment(path)
+		if errors.Is(err, errTornHeader) && i == len(names)-1 {
+			// The process ended while it made the file; there never was anything in it.
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+			if err := s.hooks.syncDir(s.log.dir); err != nil {
+				return err
+			}
+			s.o.Log.Warn("localstore: removed a segment without a header", "file", path)
+			continue
+		}
+		if errors.Is(err, errTornHeader) {
+			return corrupt(path, 0, "the segment's header is damaged")
+		}
+		if err != nil {
+			return err
+		}
+		info, err := g.mu.file.Stat()
+		if err != nil {
+			return err
+		}
+		g.setEnd(g.base + uint64(info.Size()))
+		s.log.addSegment(g)
+	}
+	return nil
+}
+
+// replay applies the groups of a segment that the index does not know. It returns the last one,
+// or prev if there is none.
+func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
+	pos := max(s.checkpoint.pos, g.base+segmentHeaderLen)
+	s.log.active, s.log.file, s.log.pos = g, g.mu.file, pos
+	size := g.end()
+	if next != nil {
+		size = next.base
+	}
+	last = prev
+	var buf []byte
+	for pos < size {
+		group, ok, err := g.readGroup(buf, pos, size)
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			break
+		}
+		if seq := binary.LittleEndian.Uint64(group[16:]); seq != s.log.seq+1 {
+			return nil, corrupt(g.path, pos-g.base, fmt.Sprintf("group %d follows group %d", seq, s.log.seq))
+		}
+		if err := s.replayGroup(g, pos, group); err != nil {
+			return nil, err
+		}
+		last, buf = group, last
+		if len(prev) > 0 && len(buf) > 0 && &buf[0] == &prev[0] {
+			buf = nil
+		}
+		pos += uint64(len(group))
+		s.log.seq++
+		s.log.pos = pos
+	}
+	if next != nil && pos != next.base {
+		return nil, corrupt(g.path, pos-g.base, "a group is damaged, and there are later ones")
+	}
+	if next == nil && pos < g.end() {
+		if err := s.cutTail(g, pos); err != nil {
+			return nil, err
+		}
+	}
+	g.setEnd(pos)
+	return last, nil
+}
+
+// readGroup reads the group at pos into buf. It returns false when there is none.
+func (g *segment) readGroup(buf []byte, pos, end uint64) ([]byte, bool, error) {
+	var h [groupHeaderLen]byte
+	if pos+groupHeaderLen > end {
+		return nil, false, nil
+	}
+	if _, err := g.mu.file.ReadAt(h[:], int64(pos-g.base)); err != nil {
+		return nil, false, err
+	}
+	n := uint64(binary.LittleEndian.Uint32(h[8:])) + groupHeaderLen
+	if binary.LittleEndian.Uint32(h[:]) != g.magic() || binary.LittleEndian.Uint64(h[24:]) != pos || n > maxGroupLen || pos+n > end {
+		return nil, false, nil
+	}
+	if uint64(cap(buf)) < n {
+		buf = make([]byte, n)
+	}
+	buf = buf[:n]
+	if _, err := g.mu.file.ReadAt(buf, int64(pos-g.base)); err != nil {
+		return nil, false, err
+	}
+	return buf, g.sum(buf) == binary.LittleEndian.Uint32(buf[4:]), nil
+}
+
+// replayGroup applies one group.
+func (s *Store) replayGroup(g *segment, pos uint64, group []byte) error {
+	t := s.begin(pos, s.log.seq+1, nil)
+	t.replay = true
+	d := decoder{b: group, i: groupHeaderLen}
+	for d.i < len(group) {
+		start := d.i
+		r := newRecord(d.byte())
+		if r == nil {
+			return corrupt(g.path, pos-g.base+uint64(start), "a record is of a kind that this version does not know")
+		}
+		if r.decode(&d); d.bad {
+			return corrupt(g.path, pos-g.base+uint64(start), "a record is not well-formed")
+		}
+		if _, err := r.apply(t); err != nil {
+			return corrupt(g.path, pos-g.base+uint64(start), fmt.Sprintf("a record does not fit what was before it: %v", err))
+		}
+	}
+	t.buf = group // for its length
+	return t.publish()
+}
+
+// cutTail removes what stands behind the last good group. That is a group that was being written
+// when the process or the machine stopped; it was not acknowledged. A good group behind it says
+// that it is not: each was durable before the next was begun.
+func (s *Store) cutTail(g *segment, pos uint64) error {
+	later, err := g.findGroup(pos+1, s.log.seq)
+	if err != nil {
+		return err
+	}
+	if later > 0 {
+		return corrupt(g.path, pos-g.base, fmt.Sprintf("a group is damaged, and there is a later one at octet %d", later-g.base))
+	}
+	s.o.Log.Warn("localstore: the log ended in a group that was not finished; it was cut off", "file", g.path, "offset", pos-g.base, "octets", g.end()-pos)
+	if err := s.hooks.check("truncate"); err != nil {
+		return err
+	}
+	return g.mu.file.Truncate(int64(pos - g.base))
+}
+
+// findGroup returns the position of the first good group after seq that begins at from or later,
+// 0 when there is none. The magic is random, so mail cannot imitate one.
+func (g *segment) findGroup(from, seq uint64) (uint64, error) {
+	var magic [4]byte
+	binary.LittleEndian.PutUint32(magic[:], g.magic())
+	window := make([]byte, 1<<20)
+	for end := g.end(); from < end; {
+		n := min(uint64(len(window)), end-from)
+		if _, err := g.mu.file.ReadAt(window[:n], int64(from-g.base)); err != nil {
+			return 0, err
+		}
+		for i := 0; ; i++ {
+			k := bytes.Index(window[i:n], magic[:])
+			if k < 0 {
+				break
+			}
+			i += k
+			group, ok, err := g.readGroup(nil, from+uint64(i), end)
+			if err != nil {
+				return 0, err
+			}
+			if ok && binary.LittleEndian.Uint64(group[16:]) > seq {
+				return from + uint64(i), nil
+			}
+		}
+		if n <= 3 {
+			break
+		}
+		from += n - 3
+	}
+	return 0, nil
+}
+
+// settle writes the newest group once more and makes it durable. Only that one may be in the
+// page cache without being on the disk: the process may have ended before, or in, its fdatasync.
+func (s *Store) settle(last []byte) error {
+	if len(last) > 0 {
+		start := int64(s.log.pos - s.log.active.base - uint64(len(last)))
+		if start >= segmentHeaderLen {
+			if err := s.hooks.writeAt(s.log.file, last, start); err != nil {
+				return err
+			}
+		}
+	}
+	return s.hooks.sync(s.log.file)
+}
+
+// removeOrphans removes the files of large messages that never became part of a mailbox.
+func (s *Store) removeOrphans() error {
+	entries, err := os.ReadDir(s.largeDir())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		var file uint64
+		if _, err := fmt.Sscanf(e.Name(), "%016x", &file); err != nil || e.Name() != largeName(file) {
+			continue
+		}
+		_, err := s.get(key(keyLarge, file))
+		if err == nil {
+			continue
+		}
+		if !errors.Is(err, pebble.ErrNotFound) {
+			return err
+		}
+		if err := os.Remove(filepath.Join(s.largeDir(), e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}

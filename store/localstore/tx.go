@@ -1,0 +1,271 @@
+package localstore
+
+import (
+	"errors"
+	"fmt"
+
+	"restante/imap"
+	"restante/mailbox"
+	"restante/store"
+)
+
+// tx is a group in the making: the octets for the log, and the state as it will be when they are
+// durable. Later changes of the group see it; nobody else does until publish. The writer owns it,
+// and recovery, which makes one of every group that it reads.
+type tx struct {
+	s      *Store
+	pos    uint64 // of the group
+	seq    uint64
+	buf    []byte // header and records
+	replay bool
+
+	boxes       map[*box]*mailbox.Version
+	newBoxes    map[boxKey]*box
+	accounts    map[*account]*accountState
+	newAccounts map[store.AccountID]*account
+	users       map[string]*store.User // nil: gone
+	messages    []indexedMessage
+	deltas      []delta
+	removals    []removal
+	live        map[uint64]int64 // change of the segments' live octets
+	nextMessage uint64
+	nextAccount store.AccountID
+	work        int    // rows that have changed
+	pinned      []*box // by replay
+}
+
+type indexedMessage struct {
+	id uint64
+	message
+}
+
+// delta is a change of how many rows refer to a message. A message begins with one.
+type delta struct {
+	id  uint64
+	seq uint64 // of the group
+	n   int
+}
+
+// begin starts the group that will stand at pos.
+func (s *Store) begin(pos, seq uint64, buf []byte) *tx {
+	return &tx{
+		s: s, pos: pos, seq: seq, buf: append(buf[:0], make([]byte, groupHeaderLen)...),
+		boxes:       map[*box]*mailbox.Version{},
+		newBoxes:    map[boxKey]*box{},
+		accounts:    map[*account]*accountState{},
+		newAccounts: map[store.AccountID]*account{},
+		users:       map[string]*store.User{},
+		live:        map[uint64]int64{},
+		nextMessage: s.nextMessage,
+		nextAccount: s.nextAccount,
+	}
+}
+
+// do makes a change and writes its record. When it returns an error, or 0, nothing has changed.
+func (t *tx) do(r record) (int, error) {
+	start := len(t.buf)
+	t.buf = r.encode(append(t.buf, r.kind())) // first: it says where bodies are
+	n, err := r.apply(t)
+	if err != nil || n == 0 {
+		t.buf = t.buf[:start]
+	}
+	return n, err
+}
+
+// errUnloaded asks for a change to be submitted again with more mailboxes pinned.
+var errUnloaded = errors.New("localstore: mailbox is not loaded")
+
+func (t *tx) account(id store.AccountID) (*account, error) {
+	a := t.newAccounts[id]
+	if a == nil {
+		var err error
+		if a, err = t.s.account(id); err != nil {
+			return nil, err
+		}
+	}
+	if t.state(a).gone {
+		return nil, accountNotFound(id)
+	}
+	return a, nil
+}
+
+func (t *tx) state(a *account) *accountState {
+	if s := t.accounts[a]; s != nil {
+		return s
+	}
+	return a.cur.Load()
+}
+
+// box returns a mailbox, which must be pinned. Recovery pins what it meets.
+func (t *tx) box(a *account, id mailbox.ID) (*box, error) {
+	k := boxKey{a.id, id}
+	if b := t.newBoxes[k]; b != nil {
+		return b, nil
+	}
+	if t.replay {
+		b, err := t.s.pin(a, id)
+		if err == nil {
+			t.pinned = append(t.pinned, b)
+		}
+		return b, err
+	}
+	if b := t.s.loaded(k); b != nil {
+		return b, nil
+	}
+	if _, ok := t.state(a).names.ByID(id); ok {
+		return nil, errUnloaded
+	}
+	return nil, mailboxNotFound(id)
+}
+
+// newest returns the version of a mailbox at this point of the group.
+func (t *tx) newest(b *box) *mailbox.Version {
+	if v := t.boxes[b]; v != nil {
+		return v
+	}
+	return b.cur.Load()
+}
+
+func (t *tx) version(account store.AccountID, id mailbox.ID) (*box, *mailbox.Version, error) {
+	a, err := t.account(account)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := t.box(a, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := t.newest(b)
+	if v.Deleted {
+		return nil, nil, mailboxNotFound(id)
+	}
+	return b, v, nil
+}
+
+// rename applies a change of names.
+func (t *tx) rename(account store.AccountID, change func(*mailbox.Namespace) (*mailbox.Namespace, error)) (int, error) {
+	a, err := t.account(account)
+	if err != nil {
+		return 0, err
+	}
+	s := *t.state(a)
+	old := s.names
+	if s.names, err = change(old); err != nil {
+		return 0, err
+	}
+	if s.names == old {
+		return 0, nil
+	}
+	t.accounts[a] = &s
+	return 1, nil
+}
+
+// addMessage makes a message known whose record was just written or read.
+func (t *tx) addMessage(id uint64, m message) {
+	m.pos = t.pos + uint64(m.off)
+	if m.file != 0 {
+		m.pos = 0
+	} else {
+		t.live[t.s.log.base(t.pos)] += int64(m.size)
+	}
+	t.messages = append(t.messages, indexedMessage{id, m})
+}
+
+// count notes that n more rows refer to the messages of rows.
+func (t *tx) count(rows []mailbox.Row, n int) {
+	for i := range rows {
+		t.deltas = append(t.deltas, delta{rows[i].Ref, t.seq, n})
+	}
+	t.work += len(rows)
+}
+
+// removeBox removes a mailbox's messages and the mailbox.
+func (t *tx) removeBox(b *box) {
+	v := t.newest(b)
+	rows := make([]mailbox.Row, 0, v.Len())
+	for _, r := range v.Rows() {
+		rows = append(rows, *r)
+	}
+	t.count(rows, -1)
+	t.boxes[b] = v.WithDeleted(v.HighestModSeq + 1)
+	t.remove(b, rows, v.HighestModSeq+1)
+}
+
+// remove notes that rows are not in a mailbox any more.
+func (t *tx) remove(b *box, rows []mailbox.Row, modseq imap.ModSeq) {
+	if !t.replay { // nobody has seen them
+		t.removals = append(t.removals, removal{b, rows, modseq})
+	}
+}
+
+// publish makes the group, which is durable, the newest state, and tells the sessions. An error
+// is one of the index; the log has the group.
+func (t *tx) publish() error {
+	s := t.s
+	if len(t.messages)+len(t.users) > 0 {
+		batch := s.index.NewBatch()
+		defer batch.Close()
+		var value []byte
+		for i := range t.messages {
+			m := &t.messages[i]
+			value = appendMessage(value[:0], &m.message)
+			batch.Set(key(keyMessage, m.id), value, nil)
+			if m.file != 0 {
+				batch.Set(key(keyLarge, m.file), key(keyMessage, m.id)[1:], nil)
+			}
+		}
+		for name, u := range t.users {
+			k := append([]byte{keyUser}, name...)
+			if u == nil {
+				batch.Delete(k, nil)
+			} else {
+				batch.Set(k, encodeUser(u), nil)
+			}
+		}
+		if err := batch.Commit(noSync); err != nil {
+			return fmt.Errorf("index: %w", err)
+		}
+	}
+	s.nextMessage, s.nextAccount = t.nextMessage, t.nextAccount
+	s.deltas = append(s.deltas, t.deltas...)
+	s.dirtyBytes += int64(len(t.buf))
+	s.dirtyRows += t.work
+	for _, r := range t.removals {
+		r.box.forget(r.rows, r.modseq)
+	}
+	s.publish(t)
+	s.seq.Store(t.seq)
+	for b := range t.boxes {
+		b.ring()
+	}
+	for _, b := range t.pinned {
+		s.unpin(b)
+	}
+	return nil
+}
+
+// publish is the part of tx.publish that is done under the lock.
+func (s *Store) publish(t *tx) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, b := range t.newBoxes {
+		s.mu.boxes[k] = b
+	}
+	for b, v := range t.boxes {
+		b.cur.Store(v)
+		s.touch(b)
+		if v.Deleted {
+			delete(s.mu.boxes, b.key())
+		}
+	}
+	for _, a := range t.newAccounts {
+		s.addAccount(a)
+	}
+	for a, state := range t.accounts {
+		a.cur.Store(state)
+		s.mu.touchedAccounts[a] = struct{}{}
+	}
+	for base, n := range t.live {
+		s.mu.live[base] += n
+	}
+}

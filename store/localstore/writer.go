@@ -1,0 +1,181 @@
+package localstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"restante/store"
+)
+
+// A group takes what waits, but not more than this.
+const (
+	maxGroupChanges = 512
+	maxGroupBytes   = 8 << 20
+)
+
+// change is a request to the writer. It runs on the writer's goroutine; when it returns an error
+// it has changed nothing.
+type change struct {
+	run  func(*tx) error
+	err  error
+	done chan struct{}
+}
+
+// change makes a change durable, and returns when everybody can see it. Once it is submitted its
+// outcome is awaited, whatever ctx does: it is never guessed.
+func (s *Store) change(ctx context.Context, run func(*tx) error) error {
+	c := &change{run: run, done: make(chan struct{})}
+	if err := s.submit(ctx, c); err != nil {
+		return err
+	}
+	<-c.done
+	return c.err
+}
+
+func (s *Store) submit(ctx context.Context, c *change) error {
+	s.gate.RLock()
+	defer s.gate.RUnlock()
+	if s.closed {
+		return store.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case s.queue <- c:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// write is the writer's goroutine. It ends when the queue is closed.
+func (s *Store) write() {
+	defer close(s.written)
+	for {
+		select {
+		case c, ok := <-s.queue:
+			if !ok {
+				return
+			}
+			s.group(c)
+		case f := <-s.control:
+			f()
+		}
+	}
+}
+
+// group makes first, and what else waits, one group.
+func (s *Store) group(first *change) {
+	start := time.Now()
+	if err := s.rotate(); err != nil {
+		s.fail(err)
+	}
+	t := s.begin(s.log.pos, s.log.seq+1, s.groupBuf)
+	changes := s.changes[:0]
+	for c := first; c != nil; c = s.next(len(changes), len(t.buf)) {
+		if err := s.failed(); err != nil {
+			c.err = err
+		} else {
+			c.err = c.run(t)
+		}
+		changes = append(changes, c)
+	}
+	if len(t.buf) > groupHeaderLen {
+		sync, err := s.log.append(t.buf)
+		if err == nil {
+			err = t.publish()
+		} else if cut := s.log.cut(); cut != nil {
+			s.o.Log.Error("localstore: cannot cut off the group that failed", "err", cut)
+		}
+		if err != nil {
+			s.fail(err)
+			for _, c := range changes {
+				if c.err == nil {
+					c.err = s.failed()
+				}
+			}
+		} else if s.o.OnCommit != nil {
+			s.o.OnCommit(Commit{Changes: len(changes), Bytes: len(t.buf), Sync: sync, Total: time.Since(start)})
+		}
+	}
+	for i, c := range changes {
+		close(c.done)
+		changes[i] = nil
+	}
+	s.changes = changes
+	if s.groupBuf = t.buf; cap(s.groupBuf) > 2*maxGroupBytes {
+		s.groupBuf = nil
+	}
+	if s.dirtyBytes >= s.o.CheckpointBytes || s.dirtyRows+len(s.deltas) >= maxDirtyRows {
+		s.kickJanitor()
+	}
+}
+
+// next returns a change that waits, if there is one and room for it. There is no waiting for
+// more: while a group is being synced, the next one gathers.
+func (s *Store) next(changes, bytes int) *change {
+	if changes >= maxGroupChanges || bytes >= maxGroupBytes {
+		return nil
+	}
+	select {
+	case c := <-s.queue: // nil when it is closed
+		return c
+	default:
+		return nil
+	}
+}
+
+// rotate starts a new segment when the active one is full.
+func (s *Store) rotate() error {
+	if s.failed() != nil || s.log.pos-s.log.active.base < uint64(s.o.SegmentSize) {
+		return nil
+	}
+	return s.log.create()
+}
+
+// fail stops all further changes.
+func (s *Store) fail(err error) {
+	err = fmt.Errorf("%w: %w", store.ErrFailed, err)
+	if s.failure.CompareAndSwap(nil, &err) {
+		s.o.Log.Error("localstore: changes cannot be made durable; the store must be reopened", "err", err)
+	}
+}
+
+// failed returns the error with which changes are answered after a failure, or nil.
+func (s *Store) failed() error {
+	if err := s.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// onWriter runs f between two groups. It returns false when the writer has ended.
+func (s *Store) onWriter(f func()) bool {
+	done := make(chan struct{})
+	select {
+	case s.control <- func() { f(); close(done) }:
+		<-done
+		return true
+	case <-s.written:
+		return false
+	}
+}
+
+// retry makes a change that needs all mailboxes loaded that pin pins, until it has them.
+func (s *Store) retry(ctx context.Context, pin func() ([]*box, error), run func(*tx) error) error {
+	for {
+		boxes, err := pin()
+		if err == nil {
+			err = s.change(ctx, run)
+		}
+		for _, b := range boxes {
+			s.unpin(b)
+		}
+		if !errors.Is(err, errUnloaded) {
+			return err
+		}
+	}
+}
