@@ -22,11 +22,11 @@ type Message struct {
 	Envelope     *Envelope
 	Structure    *Part
 
-	EmailID  string   // OBJECTID (RFC 8474 §5), else X-GM-MSGID
-	ThreadID string   // OBJECTID, else X-GM-THRID
-	Labels   []string // X-GM-LABELS
-	Preview  string   // RFC 8970 §3
-	SaveDate time.Time
+	EmailID  string    // OBJECTID (RFC 8474 §5), else X-GM-MSGID
+	ThreadID string    // OBJECTID, else X-GM-THRID
+	Labels   []string  // X-GM-LABELS
+	Preview  string    // RFC 8970 §3
+	SaveDate time.Time // RFC 8514 §4.2
 
 	Bodies      []*BodySection // in the order in which they arrived; see Message.Body
 	BinarySizes []BinarySize   // BINARY.SIZE

@@ -246,7 +246,7 @@ func (p *scanner) date(d *FetchData, name string) bool {
 		return false
 	}
 	t, valid := imap.ParseDate(v)
-	if !valid && !(null && name == "SAVEDATE") { // RFC 8514 §4.1: NIL is unknown
+	if !valid && !(null && name == "SAVEDATE") { // RFC 8514 §4.2: NIL is unknown
 		p.defect("not a date", p.s[start.i:p.i])
 	}
 	if name == "SAVEDATE" {

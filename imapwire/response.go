@@ -69,7 +69,7 @@ func (*RawData) response()        {}
 // ResponseOptions say how to read responses. The zero value tolerates what servers get wrong.
 type ResponseOptions struct {
 	UTF8   bool // IMAP4rev2 or UTF8=ACCEPT is enabled: mailbox names are UTF-8, not modified UTF-7
-	Strict bool // what would have to be tolerated is an error
+	Strict bool // what would have to be tolerated is an error; white space may be odd even so
 
 	// Defect, when set, is told of what was tolerated. Defects of FETCH are in the message too.
 	Defect func(imap.Defect)
@@ -148,6 +148,7 @@ func (p *scanner) free() {
 		p.params = nil
 	}
 	clear(p.cuts)
+	clear(p.addrs) // of an envelope that was given up
 	p.s, p.o, p.cuts, p.defects, p.strict = "", nil, p.cuts[:0], nil, nil
 	scanners.Put(p)
 }

@@ -14,13 +14,13 @@ type ListData struct {
 	Info imap.MailboxInfo
 }
 
-// StatusData is STATUS (RFC 9051 §7.3.4). Extra has the items without a field in imap.Status.
+// StatusData is STATUS (RFC 9051 §7.3.3). Extra has the items without a field in imap.Status.
 type StatusData struct {
 	imap.Status
 	Extra []imap.RawItem
 }
 
-// NamespaceData is NAMESPACE (RFC 9051 §7.3.3).
+// NamespaceData is NAMESPACE (RFC 9051 §7.3.2).
 type NamespaceData struct{ imap.Namespace }
 
 // FlagsData is FLAGS (RFC 9051 §7.3.5).

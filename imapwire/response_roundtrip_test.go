@@ -385,7 +385,7 @@ func appendFetch(dst []byte, d *FetchData) []byte {
 
 func identity(s string) string { return s }
 
-// comparable returns r as something that DeepEqual can look at: bodies by their content.
+// plain returns r as something that DeepEqual can look at: bodies by their content.
 func plain(r Response) Response {
 	d, ok := r.(*FetchData)
 	if !ok {
@@ -419,6 +419,9 @@ func TestResponseRoundTrip(t *testing.T) {
 	}
 }
 
+// nameable reports whether a mailbox can have the name.
+func nameable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
 // writable reports whether everything that r says has a form that the server side writes.
 func writable(r Response) bool {
 	switch d := r.(type) {
@@ -429,17 +432,17 @@ func writable(r Response) bool {
 	case *Continuation:
 		return d.Text == "" || d.Text != " "
 	case *ListData:
-		return d.Name != "XLIST" && utf8.ValidString(d.Info.Name) && utf8.ValidString(d.Info.OldName) && d.Info.OldName == ""
+		return d.Name != "XLIST" && nameable(d.Info.Name) && d.Info.OldName == ""
 	case *NamespaceData:
 		for _, list := range [][]imap.NamespaceDesc{d.Personal, d.Other, d.Shared} {
 			for _, x := range list {
-				if !utf8.ValidString(x.Prefix) {
+				if !nameable(x.Prefix) {
 					return false
 				}
 			}
 		}
 	case *StatusData:
-		return len(d.Extra) == 0 && utf8.ValidString(d.Mailbox)
+		return len(d.Extra) == 0 && nameable(d.Mailbox)
 	case *SearchData:
 		return d.ModSeq == 0 && d.Name == "SEARCH"
 	case *FetchData:

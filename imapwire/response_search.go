@@ -8,16 +8,16 @@ import (
 	"restante/imap"
 )
 
-// SearchData is SEARCH (RFC 9051 appendix, RFC 3501 §7.2.5) or SORT (RFC 5256 §4), which Name
+// SearchData is SEARCH (RFC 3501 §7.2.5) or SORT (RFC 5256 §4), which Name
 // tells. Whether the numbers are UIDs is up to the command. They are in the order in which they
 // came; zeros and numbers that do not fit are left out.
 type SearchData struct {
 	Name   string
 	Nums   []uint32
-	ModSeq imap.ModSeq // 0 when the server did not say (RFC 7162 §3.1.5)
+	ModSeq imap.ModSeq // 0 when the server did not say (RFC 7162 §3.1.6)
 }
 
-// ESearchData is ESEARCH (RFC 9051 §7.3.4 calls it esearch-response). UID says how the server
+// ESearchData is ESEARCH (RFC 9051 §7.3.4). UID says how the server
 // marked the numbers; some forget to, so the command decides what they are.
 type ESearchData struct {
 	Tag    string // of the command, "" when the server did not say
