@@ -64,6 +64,7 @@ func init() {
 		"UNSELECT":     bare(Unselect{}),
 		"UNSUBSCRIBE":  parseUnsubscribe,
 	}
+	learnNames()
 }
 
 // bare parses a command without arguments.

@@ -93,6 +93,7 @@ func parseFetch(l *lexer, uid bool) Command {
 	c.Set = l.numSet(uid, "sequence-set")
 	l.sp("fetch")
 	if l.peek() == '(' {
+		c.Items = make([]imap.FetchItem, 0, 8)
 		l.list("fetch", false, func() { c.Items = append(c.Items, l.fetchAtt()) })
 		return c
 	}

@@ -27,15 +27,13 @@ func (e *SyntaxError) Error() string {
 // before it loops.
 //
 // What it returns are pieces of the frame, copied only to take backslashes out of a quoted string.
+// It is strict, for the commands that a server reads. Responses have a tolerant one, scanner.
 type lexer struct {
 	buf []byte
 	pos int
 	err *SyntaxError
 
-	// tolerant is for responses: quoted strings may hold any octet but NUL and may escape any
-	// octet, and numbers may start with zeros.
-	tolerant bool
-	utf8     bool // mailbox names are UTF-8
+	utf8 bool // mailbox names are UTF-8
 }
 
 // fail records the error at the current position.
@@ -46,17 +44,6 @@ func (l *lexer) failAt(pos int, production, msg string) {
 		l.err = &SyntaxError{production, pos, msg}
 	}
 }
-
-// failed returns the first error as an error.
-func (l *lexer) failed() error {
-	if l.err == nil {
-		return nil
-	}
-	return l.err
-}
-
-// reset goes back to a position and forgets an error, to read the same octets another way.
-func (l *lexer) reset(pos int) { l.pos, l.err = pos, nil }
 
 func (l *lexer) atEnd() bool { return l.pos >= len(l.buf) }
 
@@ -132,20 +119,49 @@ func (l *lexer) word(production string) string {
 	return upper(l.atom(production))
 }
 
-// upper returns ASCII letters in upper case.
+// upper returns a copy in which ASCII letters are in upper case. The names of the grammar cost no
+// allocation.
 func upper(b []byte) string {
-	for i, c := range b {
+	var small [32]byte
+	up := append(small[:0], b...)
+	for i, c := range up {
 		if c >= 'a' && c <= 'z' {
-			up := append([]byte(nil), b...)
-			for ; i < len(up); i++ {
-				if c := up[i]; c >= 'a' && c <= 'z' {
-					up[i] = c - 0x20
-				}
-			}
-			return string(up)
+			up[i] = c - 0x20
 		}
 	}
-	return string(b)
+	if s, ok := names[string(up)]; ok {
+		return s
+	}
+	return string(up)
+}
+
+// names are the words of commands, each under itself.
+var names = make(map[string]string)
+
+// learnNames fills names. It is called when the tables that it looks into are complete.
+func learnNames() {
+	words := []string{"UID", "SEQ", "BODY.PEEK", "BINARY", "BINARY.PEEK", "BINARY.SIZE", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT",
+		"TEXT", "MIME", "OR", "NOT", "PLAIN", "MODSEQ"}
+	for w := range parsers {
+		words = append(words, w)
+	}
+	for w := range fetchAtts {
+		words = append(words, w)
+	}
+	for w := range searchArgs {
+		words = append(words, string(w))
+	}
+	for _, x := range statusNames {
+		words = append(words, x.name)
+	}
+	for _, opts := range [][]option{new(ListSelect).options(), new(ListReturn).options(), new(SearchReturn).options()} {
+		for _, o := range opts {
+			words = append(words, o.name)
+		}
+	}
+	for _, w := range words {
+		names[w] = w
+	}
 }
 
 // keyword consumes word, compared without case, if it comes next and no atom goes on behind it.
@@ -177,11 +193,6 @@ func equalFold(b []byte, word string) bool {
 	return true
 }
 
-// number parses
-//
-//	number = 1*DIGIT  ; below 2^32
-func (l *lexer) number(production string) uint32 { return uint32(l.digits(production, 1<<32-1)) }
-
 // nzNumber parses
 //
 //	nz-number = digit-nz *DIGIT
@@ -198,16 +209,11 @@ func (l *lexer) number64(production string) int64 { return int64(l.digits(produc
 func (l *lexer) nzNumber64(production string) int64 { return int64(l.nz(production, 1<<63-1)) }
 
 func (l *lexer) nz(production string, limit uint64) uint64 {
-	start := l.pos
-	if l.peek() == '0' && !l.tolerant {
+	if l.peek() == '0' {
 		l.fail(production, "expected a number from 1 on")
 		return 0
 	}
-	n := l.digits(production, limit)
-	if n == 0 && l.err == nil {
-		l.failAt(start, production, "expected a number from 1 on")
-	}
-	return n
+	return l.digits(production, limit)
 }
 
 func (l *lexer) digits(production string, limit uint64) uint64 {
@@ -239,7 +245,7 @@ func (l *lexer) quoted(production string) []byte {
 		return nil
 	}
 	start := l.pos
-	var out []byte // set once there was a backslash
+	var out []byte // what stood in front of the last backslash
 	from := start  // what is not in out yet
 	eight := false
 	for ; l.pos < len(l.buf); l.pos++ {
@@ -254,28 +260,20 @@ func (l *lexer) quoted(production string) []byte {
 			if out != nil {
 				b = append(out, b...)
 			}
-			if eight && !l.tolerant && !utf8.Valid(b) {
+			if eight && !utf8.Valid(b) {
 				l.failAt(start, production, "not UTF-8")
 				return nil
 			}
 			l.pos++
 			return b
 		case c == '\\':
-			if l.pos+1 == len(l.buf) {
-				break
-			}
-			if n := l.buf[l.pos+1]; n != '"' && n != '\\' && !l.tolerant {
+			if l.pos+1 == len(l.buf) || l.buf[l.pos+1] != '"' && l.buf[l.pos+1] != '\\' {
 				l.failAt(l.pos, production, `only \ and " can follow a backslash`)
 				return nil
 			}
 			out = append(out, l.buf[from:l.pos]...)
-			if out == nil {
-				out = []byte{}
-			}
 			l.pos++
 			from = l.pos
-			continue
-		case l.tolerant && c != 0:
 			continue
 		}
 		break
@@ -288,13 +286,10 @@ func (l *lexer) quoted(production string) []byte {
 	return nil
 }
 
-// literal parses a literal in place, and literal8 in tolerant mode:
+// literal parses a literal in place:
 //
 //	literal = "{" number64 ["+"] "}" CRLF *CHAR8
 func (l *lexer) literal(production string) []byte {
-	if l.tolerant {
-		l.take('~')
-	}
 	start := l.pos
 	l.expect('{', production)
 	n := l.number64(production)
@@ -310,7 +305,7 @@ func (l *lexer) literal(production string) []byte {
 		return nil
 	}
 	b := l.buf[l.pos : l.pos+int(n) : l.pos+int(n)]
-	if !l.tolerant && bytes.IndexByte(b, 0) >= 0 {
+	if bytes.IndexByte(b, 0) >= 0 {
 		l.failAt(start, production, "NUL in a literal")
 		return nil
 	}
@@ -322,10 +317,10 @@ func (l *lexer) literal(production string) []byte {
 //
 //	string = quoted / literal
 func (l *lexer) str(production string) []byte {
-	switch c := l.peek(); {
-	case c == '"':
+	switch l.peek() {
+	case '"':
 		return l.quoted(production)
-	case c == '{', c == '~' && l.tolerant:
+	case '{':
 		return l.literal(production)
 	}
 	l.fail(production, "expected a string")
