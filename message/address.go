@@ -79,6 +79,9 @@ func (p *addressParser) address(list []imap.Address) []imap.Address {
 			p.i++
 			addr, angle, space = p.angle(), true, true
 			continue
+		case c == '>': // the second of two
+			p.i++
+			continue
 		case c == '(':
 			if text, ok := p.comment(); ok {
 				if comment == "" {
@@ -145,6 +148,9 @@ func (p *addressParser) angle() imap.Address {
 		case c == '>':
 			p.i++
 			return spec(words, route)
+		case c == '<' && len(words) == 0:
+			p.i++
+			continue
 		case (c == ',' || c == '<') && at: // the closing bracket is missing
 			return spec(words, route)
 		}

@@ -20,7 +20,7 @@ func (f Field) Value() string {
 	if f.Name != "" {
 		v = v[strings.IndexByte(v, ':')+1:]
 	}
-	return charset.Unfold(strings.Trim(v, " \t\r\n"))
+	return charset.Unfold(trim(v))
 }
 
 // Text returns the decoded value: on one line and with encoded words decoded.
@@ -41,6 +41,18 @@ func Fields(header string) iter.Seq[Field] {
 			header = header[n:]
 		}
 	}
+}
+
+// trim returns s without white space and line breaks at its ends. It is strings.Trim, three times
+// as fast.
+func trim(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t' || s[0] == '\r' || s[0] == '\n') {
+		s = s[1:]
+	}
+	for n := len(s) - 1; n >= 0 && (s[n] == ' ' || s[n] == '\t' || s[n] == '\r' || s[n] == '\n'); n-- {
+		s = s[:n]
+	}
+	return s
 }
 
 // blank reports whether a header block's rest starts with the blank line that ends it.

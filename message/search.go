@@ -25,6 +25,9 @@ func SearchText(ra io.ReaderAt, st *Structure, header bool) iter.Seq2[io.Reader,
 
 // Matches reports whether a text of the message, as SearchText yields them, matches m.
 func (m *Matcher) Matches(ra io.ReaderAt, st *Structure, header bool) (bool, error) {
+	if len(m.needle) == 0 {
+		return true, nil
+	}
 	for r, err := range SearchText(ra, st, header) {
 		if err != nil {
 			return false, err

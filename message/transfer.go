@@ -163,27 +163,21 @@ func (d *qpDecoder) decode(dst, src []byte, eof bool) []byte {
 	}
 	for len(src) > 0 {
 		i := bytes.IndexByte(src, '\n')
-		if i < 0 && !eof && len(src) < decodeChunk {
+		switch {
+		case i >= 0:
+			dst = appendQPLine(dst, src[:i])
+			src = src[i+1:]
+		case eof:
+			return appendQPLast(dst, src)
+		case len(src) < decodeChunk:
 			d.rest = append(d.rest, src...)
 			return dst
+		default: // an endless line
+			n := len(src) - keepQP(src)
+			dst = appendQP(dst, src[:n])
+			d.rest = append(d.rest, src[n:]...)
+			return dst
 		}
-		line := src
-		if i >= 0 {
-			line = src[:i]
-		} else if !eof { // an endless line: keep what may be the start of something
-			line = src[:len(src)-keepQP(src)]
-		}
-		if i >= 0 {
-			dst = appendQPLine(dst, line)
-			src = src[i+1:]
-			continue
-		}
-		if eof {
-			return appendQPLast(dst, line)
-		}
-		dst = appendQP(dst, line)
-		d.rest = append(d.rest, src[len(line):]...)
-		return dst
 	}
 	return dst
 }
