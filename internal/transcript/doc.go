@@ -39,16 +39,20 @@
 //     numbers is written (1:3 or 1,2,3).
 //   - In such an unordered list !\Deleted forbids an element.
 //   - \Recent is compared only where the expectation mentions it, as \Recent or !\Recent: which
-//     session gets it depends on the revision (RFC 3501 §2.3.2, RFC 9051 §2.3.2).
+//     session gets it depends on the revision (RFC 3501 §2.3.2, RFC 9051 §2.3.2). Likewise 3 RECENT
+//     counts only in groups that mention RECENT.
 //   - Of OK, NO, BAD, BYE and PREAUTH the code is compared when the expectation has one, the text
 //     never. ![CODE] forbids a code.
 //   - RESULT 1 3 is the result of a SEARCH without RETURN: SEARCH 1 3 for an IMAP4rev1 client,
 //     ESEARCH (TAG {tag}) ALL 1,3 for an IMAP4rev2 one, with UID after UID SEARCH.
+//   - EXPUNGED 1 3 is the removal of two messages, numbered as they were when the group began,
+//     in whatever order the server takes them.
 //
 // Besides, every response has to obey the grammar's tokens and what holds always: EXPUNGE comes
 // neither while FETCH, STORE or SEARCH runs nor while no command does (RFC 9051 §7.5.1), EXISTS
-// does not shrink, numbers are within the mailbox, IMAP4rev2 clients hear nothing of \Recent, and
-// IMAP4rev1 clients get no octets above 127 outside of literals.
+// does not shrink, numbers are within the mailbox, IMAP4rev2 clients hear nothing of \Recent and
+// get the UID with every unasked FETCH, and IMAP4rev1 clients get no octets above 127 outside of
+// literals.
 //
 // # Sending
 //

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"restante/imap"
 )
 
 // vars are the values that placeholders have captured.
@@ -68,12 +70,22 @@ func (v vars) node(p, g *node) bool {
 	case code:
 		return g.kind == code && v.sequence(p.kids, g.kids)
 	case str:
-		return g.kind == str && p.text == g.text && (g.lit8 || !p.lit8)
+		return g.kind == str && (p.text == g.text || dateTime.MatchString(p.text) && day(p.text) == day(g.text)) && (g.lit8 || !p.lit8)
 	}
 	if g.kind == str {
 		return !strings.EqualFold(p.text, "NIL") && v.word(p, g.text)
 	}
 	return g.kind == word && v.word(p, g.text)
+}
+
+var dateTime = regexp.MustCompile(`^[ 0-3][0-9]-[A-Z][a-z]{2}-[0-9]{4} [0-9:]{8} [+-][0-9]{4}$`)
+
+// day writes a date-time's day in one way: both " 1-Jan" and "01-Jan" are allowed (RFC 9051 §9).
+func day(s string) string {
+	if strings.HasPrefix(s, " ") {
+		return "0" + s[1:]
+	}
+	return s
 }
 
 // value is what a placeholder captures of a node.
@@ -111,6 +123,8 @@ func (v vars) word(p *node, got string) bool {
 	switch {
 	case p.text == got:
 		return true
+	case p.text == imap.Inbox:
+		return imap.CanonicalName(got) == imap.Inbox
 	case strings.HasPrefix(p.text, `\`), statusWords[strings.ToUpper(got)]:
 		return strings.EqualFold(p.text, got)
 	case isSection(strings.SplitN(p.text, "[", 2)[0]):

@@ -325,7 +325,10 @@ func (s *scanner) placeholder(text string) (node, error) {
 		case strings.Contains(name, "|"):
 			alts := strings.Split(name, "|")
 			for i := range alts {
-				alts[i] = regexp.QuoteMeta(alts[i])
+				fold := strings.HasPrefix(alts[i], `\`) // a flag or attribute
+				if alts[i] = regexp.QuoteMeta(alts[i]); fold {
+					alts[i] = "(?i:" + alts[i] + ")"
+				}
 			}
 			re.WriteString("(?:" + strings.Join(alts, "|") + ")")
 		default:
@@ -336,6 +339,28 @@ func (s *scanner) placeholder(text string) (node, error) {
 	re.WriteString(regexp.QuoteMeta(text[last:]) + "$")
 	compiled, err := regexp.Compile(re.String())
 	return node{kind: word, text: text, re: compiled}, err
+}
+
+// numbered returns the number and the word of a response like 3 EXISTS.
+func (r *response) numbered() (n uint64, what string) {
+	if len(r.nodes) < 2 || r.nodes[0].kind != word || r.nodes[1].kind != word {
+		return 0, ""
+	}
+	n, err := strconv.ParseUint(r.nodes[0].text, 10, 32)
+	if err != nil {
+		return 0, ""
+	}
+	return n, strings.ToUpper(r.nodes[1].text)
+}
+
+// numbers returns the numbers that EXPUNGED expects.
+func (r *response) numbers() (out []uint64) {
+	for _, n := range r.nodes[1].kids {
+		if v, err := strconv.ParseUint(n.text, 10, 32); err == nil {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // is reports whether the node is that word.
@@ -359,7 +384,7 @@ func annotate(nodes []node) []node {
 		mark(2, pairs)
 	case first.is("ID"):
 		mark(1, pairs)
-	case first.is("CAPABILITY"), first.is("ENABLED"), first.is("SEARCH"), first.is("RESULT"):
+	case first.is("CAPABILITY"), first.is("ENABLED"), first.is("SEARCH"), first.is("RESULT"), first.is("EXPUNGED"):
 		return []node{*first, {kind: list, bare: true, order: set, kids: nodes[1:]}}
 	case first.is("ESEARCH"):
 		i := 1

@@ -3,13 +3,18 @@ package transcript
 import (
 	"crypto/tls"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+)
+
+// A run's account is named after the process and its number in it.
+var (
+	started = time.Now().UnixMilli()
+	runs    atomic.Int64
 )
 
 // Remote is the mode that runs transcripts against any server, over the network and with nothing
@@ -22,13 +27,10 @@ import (
 // it the one account is EMPTIED before every transcript and they run one after the other;
 // those that name UIDs will then differ.
 //
-// The mode's name, and therefore its labels, are "remote" and what IMAP_LABELS holds, joined by
-// hyphens.
-func Remote(addr, user, password string) Mode {
-	name := "remote"
-	if more := os.Getenv("IMAP_LABELS"); more != "" {
-		name += "-" + more
-	}
+// The mode has the label "remote" and those given, such as the server's name, for what a
+// transcript knows of it.
+func Remote(addr, user, password string, labels ...string) Mode {
+	name := strings.Join(append([]string{"remote"}, labels...), "-")
 	host, implicit := strings.CutPrefix(addr, "imaps://")
 	host = strings.TrimPrefix(host, "imap://")
 	config := &tls.Config{InsecureSkipVerify: true} // any server, on purpose
@@ -43,16 +45,14 @@ func Remote(addr, user, password string) Mode {
 			return tls.Client(nc, config), nil
 		}
 	}
-	var runs atomic.Int64
 	var shared struct{ mu sync.Mutex }
-	start := time.Now().UnixNano() / 1e6
 	return Mode{Name: name, TLS: implicit, Start: func(t testing.TB) Target {
 		if user == "" || password == "" {
 			t.Fatal(errNoUser)
 		}
 		target := Target{Dial: dial, User: user, Password: password, StartTLS: config, remote: true}
 		if strings.Contains(user, "{}") {
-			run := strconv.FormatInt(start, 36) + "-" + strconv.FormatInt(runs.Add(1), 10)
+			run := strconv.FormatInt(started, 36) + "-" + strconv.FormatInt(runs.Add(1), 10)
 			target.User = strings.ReplaceAll(user, "{}", run)
 			return target
 		}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"restante/imap"
 )
 
 // report follows a group's expectations and tells how they were missed.
@@ -18,10 +20,42 @@ type report struct {
 	bad   map[*step]string // what came and is forbidden
 	ended bool
 	end   string // what came instead of the end
+
+	numbers  []uint64 // by sequence number, the number that each message had when the group began
+	expunged []uint64 // those numbers, of messages that are gone
 }
 
 func newReport(r *runner, g *group, s *session) *report {
-	return &report{r: r, g: g, s: s, met: map[*step]string{}, bad: map[*step]string{}}
+	p := &report{r: r, g: g, s: s, met: map[*step]string{}, bad: map[*step]string{}}
+	p.exists(s.view.exists)
+	return p
+}
+
+// exists follows EXISTS: new messages get the next numbers.
+func (p *report) exists(n uint64) {
+	for uint64(len(p.numbers)) < n {
+		p.numbers = append(p.numbers, uint64(len(p.numbers)+len(p.expunged)+1))
+	}
+}
+
+// expunge follows EXPUNGE and reports whether an expectation of EXPUNGED took it.
+func (p *report) expunge(n uint64) bool {
+	i := int(n) - 1
+	if i >= len(p.numbers) {
+		return false // not of this mailbox: the view has complained
+	}
+	gone := p.numbers[i]
+	p.numbers = slices.Delete(p.numbers, i, i+1)
+	p.expunged = append(p.expunged, gone)
+	for _, st := range p.g.expect {
+		if st.op == '*' && st.want.nodes[0].is("EXPUNGED") && slices.Contains(st.want.numbers(), gone) {
+			if !slices.ContainsFunc(st.want.numbers(), func(n uint64) bool { return !slices.Contains(p.expunged, n) }) {
+				p.met[st] = "all"
+			}
+			return true
+		}
+	}
+	return false
 }
 
 // waiting reports whether the group is still to be read for.
@@ -46,7 +80,7 @@ func (p *report) take(got *response, tag string) {
 		}
 	default:
 		p.ended = true
-		if p.g.end.op != '=' || got.tag != tag || !p.r.vars.matches(&p.g.end.want, got) {
+		if p.g.end.op != '=' || got.tag != tag || !p.tagged(got) {
 			p.end = p.line(got)
 			if got.tag != tag && tag != "" {
 				p.end += fmt.Sprintf("   (tagged %s, not %s)", got.tag, tag)
@@ -55,8 +89,33 @@ func (p *report) take(got *response, tag string) {
 	}
 }
 
+// tagged judges a tagged response. Other servers need not send the codes of RFC 5530 §3 with NO:
+// they are hints.
+func (p *report) tagged(got *response) bool {
+	if p.r.vars.matches(&p.g.end.want, got) {
+		return true
+	}
+	want := p.g.end.want.nodes
+	hint := len(want) == 2 && want[1].kind == code && want[0].is("NO") && hints[imap.Code(want[1].kids[0].text)]
+	return p.r.target.remote && hint && len(got.nodes) == 1 && got.nodes[0].is("NO")
+}
+
+var hints = map[imap.Code]bool{imap.CodeAlreadyExists: true, imap.CodeAuthenticationFailed: true, imap.CodeCannot: true,
+	imap.CodeHasChildren: true, imap.CodeNonExistent: true}
+
 func (p *report) untagged(got *response) {
 	p.r.vars["tag"] = p.tag()
+	recent := false
+	if n, what := got.numbered(); what != "" {
+		switch recent = what == "RECENT"; what {
+		case "EXISTS":
+			p.exists(n)
+		case "EXPUNGE":
+			if p.expunge(n) {
+				return
+			}
+		}
+	}
 	for _, st := range p.g.expect {
 		if st.op == '!' && p.r.vars.matches(p.want(st), got) {
 			p.bad[st] = p.line(got)
@@ -71,10 +130,17 @@ func (p *report) untagged(got *response) {
 	}
 	optional := slices.ContainsFunc(p.g.expect, func(st *step) bool {
 		return st.op == '?' && p.r.vars.matches(p.want(st), got)
-	})
+	}) || recent && !p.mentionsRecent()
 	if !optional && !p.g.rest {
 		p.extra = append(p.extra, p.line(got))
 	}
+}
+
+// mentionsRecent reports whether the group has expectations of RECENT.
+func (p *report) mentionsRecent() bool {
+	return slices.ContainsFunc(p.g.expect, func(st *step) bool {
+		return len(st.want.nodes) == 2 && st.want.nodes[1].is("RECENT")
+	})
 }
 
 // tag is that of the command in progress, for ESEARCH's correlator.

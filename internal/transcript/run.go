@@ -53,8 +53,8 @@ type Target struct {
 // it fails.
 //
 // With the environment variable IMAP_ADDR set (host:port; imaps://host:port for TLS from the
-// start) they run against that server instead of the modes, as IMAP_USER with IMAP_PASSWORD; see
-// [Remote].
+// start) they run against that server instead of the modes, as IMAP_USER with IMAP_PASSWORD and
+// with the labels of IMAP_LABELS; see [Remote].
 func Run(t *testing.T, dir string, modes []Mode) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(dir, "*.imap"))
@@ -71,7 +71,8 @@ func Run(t *testing.T, dir string, modes []Mode) {
 		scripts = append(scripts, sc)
 	}
 	if addr := os.Getenv("IMAP_ADDR"); addr != "" {
-		modes = []Mode{Remote(addr, os.Getenv("IMAP_USER"), os.Getenv("IMAP_PASSWORD"))}
+		modes = []Mode{Remote(addr, os.Getenv("IMAP_USER"), os.Getenv("IMAP_PASSWORD"),
+			strings.Fields(os.Getenv("IMAP_LABELS"))...)}
 	}
 	updating := new(updates)
 	t.Cleanup(func() { updating.write(t) })
@@ -193,12 +194,7 @@ func (r *runner) needs() error {
 	if len(r.sc.need) == 0 && !(rev2 && r.target.remote) {
 		return nil
 	}
-	s, err := r.connect("Z", "rev1")
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.sc.path, err)
-	}
-	defer s.nc.Close()
-	caps, err := s.capabilities(r.limit())
+	caps, err := r.capabilities()
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.sc.path, err)
 	}
@@ -215,6 +211,27 @@ func (r *runner) needs() error {
 		}
 	}
 	return nil
+}
+
+// capabilities returns what the server has before and after logging in.
+func (r *runner) capabilities() ([]string, error) {
+	s, err := r.connect("Z", "raw")
+	if err != nil {
+		return nil, err
+	}
+	defer s.nc.Close()
+	if err := s.greeting(r.limit()); err != nil {
+		return nil, err
+	}
+	before, err := s.capabilities(r.limit())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.login(r.limit(), r.target.User, r.target.Password, false); err != nil {
+		return nil, err
+	}
+	after, err := s.capabilities(r.limit())
+	return append(before, after...), err
 }
 
 // session returns the session of that name, connecting it when it is mentioned first.

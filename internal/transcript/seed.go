@@ -23,14 +23,18 @@ func (r *runner) connect(name, how string) (*session, error) {
 	if s.raw {
 		return s, nil
 	}
-	if err := s.login(r.limit(), r.target.User, r.target.Password, how == "rev2"); err != nil {
+	err = s.greeting(r.limit())
+	if err == nil {
+		err = s.login(r.limit(), r.target.User, r.target.Password, how == "rev2")
+	}
+	if err != nil {
 		nc.Close()
 		return nil, fmt.Errorf("session %s: %w", name, err)
 	}
 	return s, nil
 }
 
-func (s *session) login(limit time.Duration, user, password string, rev2 bool) error {
+func (s *session) greeting(limit time.Duration) error {
 	greeting, err := s.next(limit)
 	if err != nil {
 		return fmt.Errorf("greeting: %w", err)
@@ -38,6 +42,10 @@ func (s *session) login(limit time.Duration, user, password string, rev2 bool) e
 	if greeting.tag != "*" || !greeting.nodes[0].is("OK") {
 		return fmt.Errorf("greeting: %s", join(greeting.nodes))
 	}
+	return nil
+}
+
+func (s *session) login(limit time.Duration, user, password string, rev2 bool) error {
 	if _, err := s.simple(limit, "LOGIN "+astring(user)+" "+astring(password)); err != nil {
 		return err
 	}

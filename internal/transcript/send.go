@@ -2,6 +2,7 @@ package transcript
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -39,6 +40,9 @@ func (r *runner) substitute(st *step, after []group) (string, error) {
 		case st.op == '<' || announced.MatchString(name):
 			return match
 		case name == "" || name == "+":
+			if !strings.HasSuffix(text, match) || strings.Count(text, match) > 1 {
+				failed = errors.New("a literal is announced at the end of a line")
+			}
 			size, err := r.literalAfter(st.session, after)
 			if err != nil {
 				failed = err

@@ -2,7 +2,6 @@ package transcript
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -31,22 +30,16 @@ func (v *view) check(s *session, r *response) string {
 	}
 	selecting := verb == "SELECT" || verb == "EXAMINE"
 	if s.rev2 && mentionsRecent(r) {
-		return `\Recent and RECENT are not for IMAP4rev2 clients (RFC 9051 Appendix A)`
+		return `\Recent is not for IMAP4rev2 clients (RFC 9051 §2.3.2)`
 	}
-	if len(r.nodes) < 2 || r.nodes[0].kind != word {
-		return ""
-	}
-	n, err := strconv.ParseUint(r.nodes[0].text, 10, 32)
-	if err != nil {
-		return ""
-	}
-	switch what := &r.nodes[1]; {
-	case what.is("EXISTS"):
+	n, what := r.numbered()
+	switch what {
+	case "EXISTS":
 		if n < v.exists && !selecting {
 			return "EXISTS shrinks without EXPUNGE (RFC 9051 §7.4.1)"
 		}
 		v.exists = n
-	case what.is("EXPUNGE"):
+	case "EXPUNGE":
 		switch {
 		case n == 0 || n > v.exists:
 			return "EXPUNGE of a message that does not exist (RFC 9051 §7.5.1)"
@@ -54,11 +47,15 @@ func (v *view) check(s *session, r *response) string {
 			return "EXPUNGE while no command, or FETCH, STORE or SEARCH, is in progress (RFC 9051 §7.5.1)"
 		}
 		v.exists--
-	case what.is("FETCH"):
-		if n == 0 || n > v.exists {
+	case "FETCH":
+		asked := !uid && (verb == "FETCH" || verb == "STORE")
+		switch {
+		case n == 0 || n > v.exists:
 			return "FETCH of a message that does not exist (RFC 9051 §7.5.2)"
+		case s.rev2 && !asked && !hasItem(r, "UID"):
+			return "FETCH without UID that no command asked for, or that a UID command did (RFC 9051 §7.5.2)"
 		}
-	case what.is("RECENT"):
+	case "RECENT":
 		if n > v.exists && !selecting {
 			return "more RECENT than EXISTS (RFC 3501 §7.3.2)"
 		}
@@ -79,13 +76,21 @@ func (v *view) tagged(verb string, ok bool) {
 	}
 }
 
+// mentionsRecent reports whether a flag list holds \Recent.
 func mentionsRecent(r *response) bool {
-	if len(r.nodes) == 2 && r.nodes[1].is("RECENT") {
-		return true
-	}
 	var in func(nodes []node) bool
 	in = func(nodes []node) bool {
 		return slices.ContainsFunc(nodes, func(n node) bool { return n.is(`\Recent`) || in(n.kids) })
 	}
 	return in(r.nodes)
+}
+
+// hasItem reports whether a FETCH response has the item.
+func hasItem(r *response, name string) bool {
+	for i, n := range r.nodes[len(r.nodes)-1].kids {
+		if i%2 == 0 && n.is(name) {
+			return true
+		}
+	}
+	return false
 }
