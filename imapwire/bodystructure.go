@@ -161,7 +161,7 @@ type partNode struct {
 // structure parses the value of BODYSTRUCTURE and BODY.
 func (p *scanner) structure(d *FetchData, name string, item imap.MessageItems) bool {
 	return p.twice(name, func() bool {
-		p.nodes, p.params = p.nodes[:0], p.params[:0]
+		p.nodes, p.params, p.unclosed = p.nodes[:0], p.params[:0], false
 		root, ok := p.body(0)
 		if ok {
 			d.Structure, d.Items = p.buildTree(root), d.Items|item
@@ -280,7 +280,7 @@ func (p *scanner) body(depth int) (int, bool) {
 		return self, true
 	}
 	// By the repair rules too: this part is lost, its siblings need not be.
-	if !p.repair || depth == 0 {
+	if !p.repair || depth == 0 || p.unclosed {
 		return self, false
 	}
 	p.nodes, p.params = p.nodes[:nodes], p.params[:params]
@@ -291,6 +291,7 @@ func (p *scanner) body(depth int) (int, bool) {
 func (p *scanner) opaquePart(self int, start mark, why string) bool {
 	p.i = start.i
 	if !p.skip() {
+		p.unclosed = true // and so is every part around it
 		return false
 	}
 	raw := p.s[start.i:p.i]

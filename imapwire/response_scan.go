@@ -22,7 +22,9 @@ type scanner struct {
 	i      int
 	cuts   []cut
 	repair bool
-	open   bool // s ends in the announcement of a literal whose octets are not in the frame
+	// unclosed says that a part of the body structure has no end.
+	unclosed bool
+	open     bool // s ends in the announcement of a literal whose octets are not in the frame
 
 	o       *ResponseOptions
 	where   string // what is being parsed, for defects

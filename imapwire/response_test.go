@@ -478,7 +478,7 @@ func TestNotAResponse(t *testing.T) {
 
 // Hostile input takes time in proportion to its length.
 func TestHostile(t *testing.T) {
-	const n = 1 << 18
+	const n = 1 << 17
 	for _, unit := range []string{"(", "((", `"`, `\"`, `"(`, "ENVELOPE (", "ENVELOPE ((", "BODYSTRUCTURE (", `BODYSTRUCTURE (("a" `,
 		"BODY[", "UID ", "UID x ", "{0}\r\n", "~", "NIL ", "((NIL NIL ", `("a" NIL "b" NIL)`, `("message" "rfc822" `, "BODY[] ", "1.", " ) ", "X (", "X[ "} {
 		for _, prefix := range []string{"* 1 FETCH (", "* 1 FETCH (ENVELOPE (NIL NIL ", "* 1 FETCH (BODYSTRUCTURE ", "* LIST ", "* STATUS ", "* ESEARCH ", "* NAMESPACE ", "* OK ["} {
