@@ -335,6 +335,13 @@ func parseSet[T Num](s string) (out Set[T], err error) {
 	if err != nil {
 		return out, err
 	}
+	// In order, so that AddRange only ever appends: any order costs the same.
+	for i, r := range ranges {
+		if key(r.First) > key(r.Last) {
+			ranges[i] = Range[T]{r.Last, r.First}
+		}
+	}
+	slices.SortFunc(ranges, func(a, b Range[T]) int { return cmp.Compare(key(a.First), key(b.First)) })
 	for _, r := range ranges {
 		out.AddRange(r.First, r.Last)
 	}

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"restante/imapwire"
 )
@@ -45,7 +46,7 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 				err = c.flush()
 			}
 			if err != nil {
-				c.nc.Close() // ends the read
+				c.nc.SetReadDeadline(time.Unix(1, 0)) // ends the read
 				<-done
 				return err
 			}
