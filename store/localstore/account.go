@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"restante/imap"
@@ -29,7 +30,7 @@ func (a *account) Create(ctx context.Context, name string, use []imap.MailboxAtt
 			return err
 		}
 		s := t.state(a)
-		e = mailbox.Entry{Name: imap.CanonicalName(name), ID: s.lastBox + 1, UIDValidity: newValidity(s.lastValidity), Use: use}
+		e = mailbox.Entry{Name: imap.CanonicalName(name), ID: s.lastBox + 1, UIDValidity: newValidity(s.lastValidity), Use: slices.Clone(use)}
 		_, err := t.do(&createRecord{account: a.id, entry: e})
 		return err
 	})
@@ -135,7 +136,7 @@ func (a *account) Append(ctx context.Context, id mailbox.ID, msgs []store.NewMes
 			}
 		}
 	}()
-	inline, large := int64(0), false
+	inline, summaries, large := int64(0), 0, false
 	for i := range msgs {
 		m := &msgs[i]
 		if m.Size < 0 || m.Size > a.s.o.MaxMessage {
@@ -153,11 +154,15 @@ func (a *account) Append(ctx context.Context, id mailbox.ID, msgs []store.NewMes
 		}
 		if m.Summary != nil {
 			bodies[i].summary = m.Summary()
+			if summaries += len(bodies[i].summary); summaries > maxSummaryBytes {
+				return store.AppendResult{}, fmt.Errorf("localstore: %d octets of summaries: %w", summaries, store.ErrTooBig)
+			}
 		}
-		if m.Date.IsZero() {
-			m.Date = time.Now()
+		date := m.Date
+		if date.IsZero() {
+			date = time.Now()
 		}
-		bodies[i].date = mailbox.MakeDate(m.Date)
+		bodies[i].date = mailbox.MakeDate(date)
 	}
 	if large {
 		if err := a.s.hooks.syncDir(a.s.largeDir()); err != nil {

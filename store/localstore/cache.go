@@ -153,6 +153,28 @@ func (s *Store) loaded(k boxKey) *box {
 	return nil
 }
 
+// pinLoaded pins a mailbox if it is in memory.
+func (s *Store) pinLoaded(k boxKey) *box {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := s.mu.boxes[k]
+	if b == nil || b.cur.Load() == nil {
+		return nil
+	}
+	s.addPin(b)
+	return b
+}
+
+// addPin counts a pin. s.mu is held.
+func (s *Store) addPin(b *box) {
+	b.pins++
+	if b.idle != nil {
+		s.mu.idle.Remove(b.idle)
+		s.mu.idleCost -= b.idleCost
+		b.idle = nil
+	}
+}
+
 // pin returns a mailbox and keeps it in memory until unpin.
 func (s *Store) pin(a *account, id mailbox.ID) (*box, error) {
 	b := s.pinUnloaded(a, id)
@@ -180,12 +202,7 @@ func (s *Store) pinUnloaded(a *account, id mailbox.ID) *box {
 		b = &box{account: a, id: id}
 		s.mu.boxes[k] = b
 	}
-	b.pins++
-	if b.idle != nil {
-		s.mu.idle.Remove(b.idle)
-		s.mu.idleCost -= b.idleCost
-		b.idle = nil
-	}
+	s.addPin(b)
 	return b
 }
 

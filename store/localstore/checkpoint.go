@@ -3,6 +3,7 @@ package localstore
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"restante/imap"
 	"restante/mailbox"
+	"restante/store"
 )
 
 // grave is a message that no row refers to. It is removed when no session can see it.
@@ -54,7 +56,7 @@ func (s *Store) janitor() {
 		if s.failed() != nil {
 			continue
 		}
-		if err := s.sweep(); err != nil {
+		if err := s.sweep(); err != nil && !errors.Is(err, store.ErrClosed) && s.failed() == nil {
 			s.fail(err)
 		}
 	}
@@ -96,7 +98,7 @@ func (s *Store) writeCheckpoint() error {
 	if !s.onWriter(func() { n = s.take() }) {
 		n = s.take()
 	}
-	if n.pos == s.checkpoint.pos && len(n.boxes) == 0 && len(s.graves) == 0 {
+	if n.pos == s.checkpoint.pos && len(n.boxes) == 0 && !slices.ContainsFunc(s.graves, func(g grave) bool { return g.seq <= n.oldest }) {
 		return nil
 	}
 	batch := s.index.NewBatch()
@@ -136,7 +138,7 @@ func (s *Store) writeCheckpoint() error {
 	if err := s.index.Flush(); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
-	s.checkpoint = n.state
+	s.checkpoint, s.live = n.state, n.live
 	for _, f := range files {
 		if err := os.Remove(s.largePath(f)); err != nil && !os.IsNotExist(err) {
 			s.o.Log.Warn("localstore: cannot remove the file of a message that is gone", "err", err)

@@ -51,8 +51,9 @@ type Commit struct {
 }
 
 const (
-	maxDirtyRows   = 1 << 20
-	maxInlineBytes = 4 << 20 // of one Append; what is above it gets files of its own
+	maxDirtyRows    = 1 << 20
+	maxSummaryBytes = 256 << 20 // of one Append
+	maxInlineBytes  = 4 << 20   // of one Append; what is above it gets files of its own
 )
 
 var noSync = pebble.NoSync
@@ -91,7 +92,8 @@ type Store struct {
 
 	// The janitor's.
 	graves     []grave
-	checkpoint state // the last one
+	checkpoint state            // the last one
+	live       map[uint64]int64 // octets of live bodies by segment, at that checkpoint
 
 	mu struct {
 		sync.Mutex
@@ -337,7 +339,7 @@ func (s *Store) Users(ctx context.Context) ([]store.User, error) {
 	return users, it.Error()
 }
 
-// userIn returns a user as the group in the making knows it.
+// user returns a user as the group in the making knows it.
 func (t *tx) user(name string) (store.User, error) {
 	if u, ok := t.users[name]; ok {
 		if u == nil {

@@ -31,6 +31,8 @@ type segment struct {
 	salt uint64 // random; the group headers' magic and the start of their CRC
 	path string
 
+	damaged bool // compaction leaves it alone; the janitor's
+
 	mu struct {
 		sync.Mutex
 		file *os.File // open, or nil
@@ -92,7 +94,6 @@ type mailLog struct {
 	file   *os.File
 	pos    uint64 // where the next group goes
 	seq    uint64 // of the last group
-	spare  int64  // how far the active file is allocated
 
 	mu struct {
 		sync.RWMutex

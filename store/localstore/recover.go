@@ -165,7 +165,7 @@ func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
 	last = prev
 	var buf []byte
 	for pos < size {
-		group, ok, err := g.readGroup(buf, pos, size)
+		group, ok, err := g.readGroup(s.log.file, buf, pos, size)
 		if err != nil {
 			return nil, err
 		}
@@ -179,9 +179,6 @@ func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
 			return nil, err
 		}
 		last, buf = group, last
-		if len(prev) > 0 && len(buf) > 0 && &buf[0] == &prev[0] {
-			buf = nil
-		}
 		pos += uint64(len(group))
 		s.log.seq++
 		s.log.pos = pos
@@ -199,12 +196,12 @@ func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
 }
 
 // readGroup reads the group at pos into buf. It returns false when there is none.
-func (g *segment) readGroup(buf []byte, pos, end uint64) ([]byte, bool, error) {
+func (g *segment) readGroup(f *os.File, buf []byte, pos, end uint64) ([]byte, bool, error) {
 	var h [groupHeaderLen]byte
 	if pos+groupHeaderLen > end {
 		return nil, false, nil
 	}
-	if _, err := g.mu.file.ReadAt(h[:], int64(pos-g.base)); err != nil {
+	if _, err := f.ReadAt(h[:], int64(pos-g.base)); err != nil {
 		return nil, false, err
 	}
 	n := uint64(binary.LittleEndian.Uint32(h[8:])) + groupHeaderLen
@@ -215,7 +212,7 @@ func (g *segment) readGroup(buf []byte, pos, end uint64) ([]byte, bool, error) {
 		buf = make([]byte, n)
 	}
 	buf = buf[:n]
-	if _, err := g.mu.file.ReadAt(buf, int64(pos-g.base)); err != nil {
+	if _, err := f.ReadAt(buf, int64(pos-g.base)); err != nil {
 		return nil, false, err
 	}
 	return buf, g.sum(buf) == binary.LittleEndian.Uint32(buf[4:]), nil
@@ -225,6 +222,7 @@ func (g *segment) readGroup(buf []byte, pos, end uint64) ([]byte, bool, error) {
 func (s *Store) replayGroup(g *segment, pos uint64, group []byte) error {
 	t := s.begin(pos, s.log.seq+1, nil)
 	t.replay = true
+	defer t.end()
 	d := decoder{b: group, i: groupHeaderLen}
 	for d.i < len(group) {
 		start := d.i
@@ -247,7 +245,7 @@ func (s *Store) replayGroup(g *segment, pos uint64, group []byte) error {
 // when the process or the machine stopped; it was not acknowledged. A good group behind it says
 // that it is not: each was durable before the next was begun.
 func (s *Store) cutTail(g *segment, pos uint64) error {
-	later, err := g.findGroup(pos+1, s.log.seq)
+	later, err := g.findGroup(s.log.file, pos+1, s.log.seq)
 	if err != nil {
 		return err
 	}
@@ -258,18 +256,18 @@ func (s *Store) cutTail(g *segment, pos uint64) error {
 	if err := s.hooks.check("truncate"); err != nil {
 		return err
 	}
-	return g.mu.file.Truncate(int64(pos - g.base))
+	return s.log.file.Truncate(int64(pos - g.base))
 }
 
 // findGroup returns the position of the first good group after seq that begins at from or later,
 // 0 when there is none. The magic is random, so mail cannot imitate one.
-func (g *segment) findGroup(from, seq uint64) (uint64, error) {
+func (g *segment) findGroup(f *os.File, from, seq uint64) (uint64, error) {
 	var magic [4]byte
 	binary.LittleEndian.PutUint32(magic[:], g.magic())
 	window := make([]byte, 1<<20)
 	for end := g.end(); from < end; {
 		n := min(uint64(len(window)), end-from)
-		if _, err := g.mu.file.ReadAt(window[:n], int64(from-g.base)); err != nil {
+		if _, err := f.ReadAt(window[:n], int64(from-g.base)); err != nil {
 			return 0, err
 		}
 		for i := 0; ; i++ {
@@ -278,7 +276,7 @@ func (g *segment) findGroup(from, seq uint64) (uint64, error) {
 				break
 			}
 			i += k
-			group, ok, err := g.readGroup(nil, from+uint64(i), end)
+			group, ok, err := g.readGroup(f, nil, from+uint64(i), end)
 			if err != nil {
 				return 0, err
 			}
@@ -297,15 +295,22 @@ func (g *segment) findGroup(from, seq uint64) (uint64, error) {
 // settle writes the newest group once more and makes it durable. Only that one may be in the
 // page cache without being on the disk: the process may have ended before, or in, its fdatasync.
 func (s *Store) settle(last []byte) error {
-	if len(last) > 0 {
-		start := int64(s.log.pos - s.log.active.base - uint64(len(last)))
-		if start >= segmentHeaderLen {
-			if err := s.hooks.writeAt(s.log.file, last, start); err != nil {
-				return err
-			}
+	start := int64(s.log.pos-s.log.active.base) - int64(len(last))
+	if start < segmentHeaderLen { // the segment is new: then it is the header
+		start, last = 0, make([]byte, segmentHeaderLen)
+		if _, err := s.log.file.ReadAt(last, 0); err != nil {
+			return err
 		}
 	}
-	return s.hooks.sync(s.log.file)
+	if len(last) > 0 {
+		if err := s.hooks.writeAt(s.log.file, last, start); err != nil {
+			return err
+		}
+	}
+	if err := s.hooks.sync(s.log.file); err != nil {
+		return err
+	}
+	return s.hooks.syncDir(s.log.dir)
 }
 
 // removeOrphans removes the files of large messages that never became part of a mailbox.

@@ -31,7 +31,7 @@ type tx struct {
 	nextMessage uint64
 	nextAccount store.AccountID
 	work        int    // rows that have changed
-	pinned      []*box // by replay
+	pinned      []*box // until end
 }
 
 type indexedMessage struct {
@@ -96,7 +96,8 @@ func (t *tx) state(a *account) *accountState {
 	return a.cur.Load()
 }
 
-// box returns a mailbox, which must be pinned. Recovery pins what it meets.
+// box returns a mailbox, which the caller of the change has pinned, so that the writer does not
+// wait for the index. Recovery loads what it meets.
 func (t *tx) box(a *account, id mailbox.ID) (*box, error) {
 	k := boxKey{a.id, id}
 	if b := t.newBoxes[k]; b != nil {
@@ -109,7 +110,8 @@ func (t *tx) box(a *account, id mailbox.ID) (*box, error) {
 		}
 		return b, err
 	}
-	if b := t.s.loaded(k); b != nil {
+	if b := t.s.pinLoaded(k); b != nil {
+		t.pinned = append(t.pinned, b)
 		return b, nil
 	}
 	if _, ok := t.state(a).names.ByID(id); ok {
@@ -238,10 +240,14 @@ func (t *tx) publish() error {
 	for b := range t.boxes {
 		b.ring()
 	}
-	for _, b := range t.pinned {
-		s.unpin(b)
-	}
 	return nil
+}
+
+// end lets go of what the group has used, whatever became of it.
+func (t *tx) end() {
+	for _, b := range t.pinned {
+		t.s.unpin(b)
+	}
 }
 
 // publish is the part of tx.publish that is done under the lock.

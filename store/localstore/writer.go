@@ -101,6 +101,7 @@ func (s *Store) group(first *change) {
 			s.o.OnCommit(Commit{Changes: len(changes), Bytes: len(t.buf), Sync: sync, Total: time.Since(start)})
 		}
 	}
+	t.end()
 	for i, c := range changes {
 		close(c.done)
 		changes[i] = nil
