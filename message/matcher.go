@@ -3,6 +3,8 @@ package message
 import (
 	"bytes"
 	"io"
+	"slices"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -13,19 +15,35 @@ import (
 // its simple titlecase, then fully decomposed. Two texts are equal, or one contains the other, when
 // their prepared forms do so octet by octet. Octets that are not UTF-8 stay as they are.
 func Fold(dst, s []byte) []byte {
+	dst = slices.Grow(dst, len(s))
 	for len(s) > 0 {
-		if c := s[0]; c < utf8.RuneSelf {
-			dst = append(dst, upper[c])
-			s = s[1:]
-			continue
+		n := 0
+		for n < len(s) && s[n] < utf8.RuneSelf {
+			n++
+		}
+		if n > 0 {
+			run := dst[len(dst) : len(dst)+n : cap(dst)]
+			for i, c := range s[:n] {
+				run[i] = upper[c]
+			}
+			dst = dst[:len(dst)+n]
+			if s = s[n:]; len(s) == 0 {
+				break
+			}
 		}
 		r, n := utf8.DecodeRune(s)
-		if r == utf8.RuneError && n == 1 {
+		switch {
+		case r == utf8.RuneError && n == 1:
 			dst = append(dst, s[0])
-		} else {
+		case r < twoOctets:
+			dst = append(dst, folded()[r]...)
+		case r >= 0x4E00 && r <= 0x9FFF: // CJK ideographs have neither case nor decomposition
+			dst = append(dst, s[:n]...)
+		default:
 			dst = appendFolded(dst, r)
 		}
 		s = s[n:]
+		dst = slices.Grow(dst, len(s))
 	}
 	return dst
 }
@@ -37,6 +55,19 @@ var upper = func() (t [utf8.RuneSelf]byte) {
 	}
 	return t
 }()
+
+// twoOctets is behind the last character of two octets in UTF-8: Latin, Greek, Cyrillic, Hebrew
+// and Arabic are before it.
+const twoOctets = 0x800
+
+// folded holds those prepared.
+var folded = sync.OnceValue(func() *[twoOctets]string {
+	var t [twoOctets]string
+	for r := range t {
+		t[r] = string(appendFolded(nil, rune(r)))
+	}
+	return &t
+})
 
 func appendFolded(dst []byte, r rune) []byte {
 	r = unicode.ToTitle(r)
