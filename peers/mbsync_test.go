@@ -47,7 +47,7 @@ CopyArrivalDate yes
 SyncState *
 `, strings.Replace(host, "127.0.0.1", "localhost", 1), port, user, password, s.CertFile, dir))
 	near := filepath.Join(dir, "near")
-	for _, box := range []string{"INBOX", "Work", "Work/Grüße"} {
+	for _, box := range []string{"INBOX", "Work", "Work/Gr&APwA3w-e"} {
 		for _, sub := range []string{"cur", "new", "tmp"} {
 			if err := os.MkdirAll(filepath.Join(near, box, sub), 0o700); err != nil {
 				t.Fatal(err)

@@ -44,10 +44,16 @@ var build struct {
 	err  error
 }
 
+// Binary is the environment variable that names a command to test instead of one built here.
+const Binary = "RESTANTE_BINARY"
+
 // Build returns the path of the command, built once for a test binary.
 func Build(t testing.TB) string {
 	t.Helper()
 	build.Do(func() {
+		if build.path = os.Getenv(Binary); build.path != "" {
+			return
+		}
 		dir, err := os.MkdirTemp("", "restante-build")
 		if err != nil {
 			build.err = err
@@ -103,9 +109,10 @@ func Start(t testing.TB, data string, args ...string) *Server {
 	}
 	s.PID = s.cmd.Process.Pid
 	serving := make(chan string, 1)
+	cmd := s.cmd
 	go func() {
 		s.follow(stderr, serving)
-		s.gone <- s.cmd.Wait()
+		s.gone <- cmd.Wait()
 	}()
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
