@@ -191,7 +191,7 @@ func (e *env) wantBell(b store.Mailbox) {
 	e.Helper()
 	select {
 	case <-b.Bell():
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		e.Error("the bell does not ring")
 	}
 }

@@ -167,6 +167,9 @@ func (e *env) wantErr(what string, err, want error) {
 	}
 }
 
+// patience is how long anything may take that must not block.
+var patience = 30 * time.Second
+
 // within fails the test when f blocks.
 func (e *env) within(what string, f func()) {
 	e.Helper()
@@ -177,7 +180,7 @@ func (e *env) within(what string, f func()) {
 	}()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(patience):
 		e.Fatalf("%s blocks", what)
 	}
 }
