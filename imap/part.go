@@ -54,7 +54,7 @@ func (p *Part) body(subtype string) *Part {
 }
 
 // related returns the root of multipart/related: the one that the parameter start names, else the
-// first (RFC 2387 §3.2).
+// first (RFC 2387).
 func (p *Part) related() *Part {
 	if start := p.Params.Get("start"); start != "" {
 		for _, c := range p.Parts {
@@ -71,7 +71,7 @@ func (p *Part) related() *Part {
 
 // Attachments returns the parts that people would call attachments, in the order of the message:
 // messages inside, and what is neither text of the message, nor an alternative to it, nor an image
-// shown within its HTML, nor a signature of it (RFC 1847 §2.1). What is marked as an attachment
+// shown within its HTML, nor a signature of it (RFC 1847). What is marked as an attachment
 // (RFC 2183 §2.2) or is further text with a file name counts too.
 func (p *Part) Attachments() []*Part {
 	var (
@@ -101,11 +101,10 @@ func (p *Part) Attachments() []*Part {
 // (RFC 2231, and RFC 2047 where it does not belong), without directories, control characters and
 // other invisible ones. It is "" when there is none or nothing is left of it.
 func (p *Part) Filename() string {
-	name := charset.DecodeParams(p.DispParams).Get("filename")
-	if name == "" {
-		name = charset.DecodeParams(p.Params).Get("name")
+	if name := baseName(charset.DecodeParams(p.DispParams).Get("filename")); name != "" {
+		return name
 	}
-	return baseName(name)
+	return baseName(charset.DecodeParams(p.Params).Get("name"))
 }
 
 // maxName is the longest file name that common file systems take, in octets.
