@@ -102,7 +102,7 @@ func restante(t *testing.T) *side {
 	if err := os.WriteFile(config, []byte(limits), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := servertest.Start(t, dir, "--config", config, "--log", "warn")
+	s := servertest.Start(t, dir, "--config", config)
 	s.AddUser(t, "ann", "secret")
 	return &side{name: "restante", addr: s.IMAPAddr, user: "ann", password: "secret",
 		memory: func() int64 { return memory(t, []int{s.PID}) }}

@@ -360,7 +360,9 @@ func (l *lexer) mailbox(production string) string {
 	return imap.CanonicalName(l.name(start, production, l.astring(production)))
 }
 
-// name decodes a mailbox name that was read from start on.
+// name decodes a mailbox name that was read from start on. Clients that send UTF-8 without having
+// enabled it (go-imap v2, mbsync) are understood: such a name cannot be modified UTF-7, which is
+// ASCII, so there is nothing else it could mean.
 func (l *lexer) name(start int, production string, raw []byte) string {
 	if l.err != nil {
 		return ""
@@ -370,6 +372,9 @@ func (l *lexer) name(start int, production string, raw []byte) string {
 			l.failAt(start, production, "mailbox name is not UTF-8")
 			return ""
 		}
+		return string(raw)
+	}
+	if !ascii(raw) && utf8.Valid(raw) {
 		return string(raw)
 	}
 	s, err := DecodeUTF7(string(raw))
@@ -524,4 +529,13 @@ func (l *lexer) list(production string, empty bool, item func()) {
 			l.fail(production, `expected a space or ")"`)
 		}
 	}
+}
+
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

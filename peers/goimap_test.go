@@ -41,15 +41,18 @@ func TestGoImap(t *testing.T) {
 	if check("NAMESPACE", err); len(ns.Personal) != 1 || ns.Personal[0].Delim != '/' {
 		t.Errorf("NAMESPACE is %+v", ns)
 	}
-	check("CREATE", c.Create("Entwürfe & mehr", nil).Wait())
+	check("CREATE", c.Create("Entwürfe", nil).Wait())
 	check("CREATE", c.Create("old", nil).Wait())
 	check("RENAME", c.Rename("old", "new", nil).Wait())
 	check("SUBSCRIBE", c.Subscribe("new").Wait())
 	list, err := c.List("", "*", &goimap.ListOptions{ReturnStatus: &goimap.StatusOptions{NumMessages: true}, ReturnSubscribed: true}).Collect()
 	check("LIST", err)
-	i := slices.IndexFunc(list, func(d *goimap.ListData) bool { return d.Mailbox == "Entwürfe & mehr" })
+	i := slices.IndexFunc(list, func(d *goimap.ListData) bool { return d.Mailbox == "Entwürfe" })
 	if i < 0 || list[i].Status == nil || *list[i].Status.NumMessages != 0 {
-		t.Fatalf("LIST is wrong: %+v", list)
+		for _, d := range list {
+			t.Logf("%+v", d)
+		}
+		t.Fatal("LIST is wrong")
 	}
 	msg := []byte(message("sent by go-imap"))
 	var last goimap.UID
@@ -93,7 +96,7 @@ func TestGoImap(t *testing.T) {
 	if check("STORE", err); len(stored) != 1 || !slices.Contains(stored[0].Flags, "$Work") {
 		t.Errorf("STORE answered %+v", stored)
 	}
-	copied, err := c.Copy(goimap.SeqSetNum(1, 3), "Entwürfe & mehr").Wait()
+	copied, err := c.Copy(goimap.SeqSetNum(1, 3), "Entwürfe").Wait()
 	if check("COPY", err); copied.DestUIDs.String() != "1:2" {
 		t.Errorf("COPYUID is %+v", copied)
 	}
@@ -101,7 +104,7 @@ func TestGoImap(t *testing.T) {
 	if check("EXPUNGE", err); !slices.Equal(gone, []uint32{2}) {
 		t.Errorf("EXPUNGE answered %v", gone)
 	}
-	moved, err := c.Move(goimap.UIDSetNum(last), "Entwürfe & mehr").Wait()
+	moved, err := c.Move(goimap.UIDSetNum(last), "Entwürfe").Wait()
 	if check("MOVE", err); moved.DestUIDs.String() != "3" {
 		t.Errorf("MOVE answered %+v", moved)
 	}

@@ -75,14 +75,16 @@ SyncState *
 	}
 	contains(t, run(t, "curl", "-sS", "--cacert", s.CertFile, "-u", user+":"+password, "imaps://localhost:"+port+"/Work?FLAGGED%20SEEN%20SUBJECT%20here"), "* SEARCH ")
 
-	// A second run is a no-op: no file here changes, and no modification there.
+	sync() // curl has set \Seen
+
+	// Another run is a no-op: no file here changes, and no modification there.
 	before, stamp := status(t, s, port), listing(t, near)
 	out := sync()
 	if after := status(t, s, port); after != before {
-		t.Errorf("a second run changed the server: %s became %s\n%s", before, after, out)
+		t.Errorf("another run changed the server: %s became %s\n%s", before, after, out)
 	}
 	if after := listing(t, near); after != stamp {
-		t.Errorf("a second run changed files here:\n%s\nbecame\n%s\n%s", stamp, after, out)
+		t.Errorf("another run changed files here:\n%s\nbecame\n%s\n%s", stamp, after, out)
 	}
 
 	// Deleting on either side deletes on the other.
