@@ -243,7 +243,9 @@ func (c *Client) Noop(ctx context.Context) error {
 func (c *Client) ID(ctx context.Context, params map[string]string) (map[string]string, error) {
 	return do(ctx, c, func(k *Conn) interface {
 		Wait() (map[string]string, error)
-	} { return k.ID(ctx, params) })
+	} {
+		return k.ID(ctx, params)
+	})
 }
 
 // Enable switches extensions on for the present connection; see Conn.Enable.
@@ -255,7 +257,9 @@ func (c *Client) Enable(ctx context.Context, caps ...imap.Cap) ([]imap.Cap, erro
 func (c *Client) Namespace(ctx context.Context) (*imap.Namespace, error) {
 	return do(ctx, c, func(k *Conn) interface {
 		Wait() (*imap.Namespace, error)
-	} { return k.Namespace(ctx) })
+	} {
+		return k.Namespace(ctx)
+	})
 }
 
 // List yields the mailboxes whose names match, with their roles and subscriptions, and with their

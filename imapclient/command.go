@@ -96,6 +96,7 @@ func (cmd *command) wait() error {
 	}
 	stop := context.AfterFunc(cmd.ctx, c.src.poke)
 	defer stop()
+	var jam jam
 	for {
 		select {
 		case <-cmd.done:
@@ -106,12 +107,14 @@ func (cmd *command) wait() error {
 		}
 		var err error
 		for err == nil && !cmd.finished() && cmd.ctx.Err() == nil {
-			err = c.step(nil)
+			if err = c.step(nil); err == nil {
+				jam.clear()
+			}
 		}
 		c.src.unpoke()
 		<-c.lead
 		if err == errFull {
-			if err := c.waitForReader(cmd); err != nil {
+			if err := jam.wait(cmd); err != nil {
 				return err
 			}
 		}

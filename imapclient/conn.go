@@ -291,7 +291,11 @@ func (c *Conn) abandon(cmd *command, cause error) error {
 	}
 	c.mu.draining++
 	c.tasks.Add(1)
-	go c.drain(cmd)
+	limit := drainTime
+	if _, idle := cmd.wire.(*imapwire.Idle); idle {
+		limit = c.o.Timeouts.Literal // the server has been told, and answers when it gets to it
+	}
+	go c.drain(cmd, limit)
 	return cause
 }
 
@@ -301,9 +305,9 @@ const (
 )
 
 // drain reads until the abandoned command has ended, within limits.
-func (c *Conn) drain(cmd *command) {
+func (c *Conn) drain(cmd *command, limit time.Duration) {
 	defer c.tasks.Done()
-	late := time.AfterFunc(drainTime, func() { c.fail(errAbandoned) })
+	late := time.AfterFunc(limit, func() { c.fail(errAbandoned) })
 	defer late.Stop()
 	for !cmd.finished() {
 		select {

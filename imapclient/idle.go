@@ -114,3 +114,10 @@ func (c *Conn) renewIdle() bool {
 	c.endIdle(c.mu.flight[0])
 	return true
 }
+
+// leaveIdle ends an IDLE that has served its purpose; what comes until its reply is still yielded.
+func (c *Conn) leaveIdle(cmd *command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endIdle(cmd)
+}

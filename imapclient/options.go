@@ -46,6 +46,7 @@ type Timeouts struct {
 	Greeting time.Duration // until the greeting is there; default 30 s
 	Command  time.Duration // without a sign of the server while a reply is owed; default 5 min
 	Literal  time.Duration // without progress inside a response or a literal, either way; default 1 min
+	Poll     time.Duration // between two NOOPs where Watch has to do without IDLE; default 1 min
 	Idle     time.Duration // until IDLE is renewed (RFC 2177 §3), to see whether the server lives; default 9 min
 }
 
@@ -93,6 +94,7 @@ func (o *Options) normal() Options {
 	def(&t.Greeting, 30*time.Second)
 	def(&t.Command, 5*time.Minute)
 	def(&t.Literal, time.Minute)
+	def(&t.Poll, time.Minute)
 	def(&t.Idle, 9*time.Minute)
 	def(&n.Reconnect.Min, 500*time.Millisecond)
 	def(&n.Reconnect.Max, time.Minute)

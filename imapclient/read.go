@@ -389,29 +389,31 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// waitForReader waits a moment for somebody to read the stream that is in the way of cmd.
-func (c *Conn) waitForReader(cmd *command) error {
-	t := time.NewTimer(wouldBlockAfter)
-	defer t.Stop()
-	for {
-		select {
-		case <-cmd.done:
-			return nil
-		case <-cmd.ctx.Done():
-			return c.abandon(cmd, context.Cause(cmd.ctx))
-		case <-t.C:
-			return imap.ErrWouldBlock
-		case <-time.After(5 * time.Millisecond):
-			if !c.blocked() {
-				return nil
-			}
-		}
-	}
-}
-
 // wouldBlockAfter is how long a stream may stand still before those behind it give up. It may be
 // read by another goroutine, which is only slow.
 const wouldBlockAfter = 250 * time.Millisecond
+
+// jam is a stream in the way that nobody reads.
+type jam struct{ since time.Time }
+
+func (j *jam) clear() { j.since = time.Time{} }
+
+// wait waits a moment for somebody to read, and gives up when that has been done long enough.
+func (j *jam) wait(cmd *command) error {
+	if j.since.IsZero() {
+		j.since = time.Now()
+	} else if time.Since(j.since) > wouldBlockAfter {
+		return imap.ErrWouldBlock
+	}
+	t := time.NewTimer(5 * time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-cmd.done:
+	case <-cmd.ctx.Done():
+	case <-t.C:
+	}
+	return nil
+}
 
 // blocked reports whether some stream holds as much as it may.
 func (c *Conn) blocked() bool {

@@ -101,6 +101,7 @@ func (s *Stream[T]) Close() {
 // next returns the next item; ok is false at the end.
 func (s *Stream[T]) next() (v T, ok bool, err error) {
 	c, cmd := s.cmd.conn, s.cmd
+	var jam jam
 	for {
 		if v, ok = s.pop(); ok {
 			return v, true, nil
@@ -121,8 +122,15 @@ func (s *Stream[T]) next() (v T, ok bool, err error) {
 			return v, false, c.abandon(cmd, context.Cause(cmd.ctx))
 		case c.lead <- struct{}{}:
 		}
-		if v, ok, err = s.readNext(); ok || err != nil {
-			return v, ok, err
+		if v, ok, err = s.readNext(); ok {
+			return v, true, nil
+		}
+		if err == errFull { // another stream is in the way
+			if err := jam.wait(cmd); err != nil {
+				return v, false, err
+			}
+		} else {
+			jam.clear()
 		}
 	}
 }
@@ -145,12 +153,7 @@ func (s *Stream[T]) readNext() (v T, ok bool, err error) {
 		var none T
 		s.slot, s.filled = none, false
 	}
-	if err == errFull { // another stream is in the way
-		err = c.waitForReader(s.cmd)
-	} else {
-		err = nil // the command has it, too
-	}
-	return v, ok, err
+	return v, ok, err // what ended the connection, the command knows, too
 }
 
 // messages returns the stream when it is one of messages, which may lie in the read buffer.

@@ -77,6 +77,7 @@ func (s *Server) run(t testing.TB, bin string) {
 	var stderr bytes.Buffer
 	cmd := exec.Command(bin, "-F", "-c", filepath.Join(s.Dir, "dovecot.conf"))
 	cmd.Stderr, cmd.Stdout = &stderr, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // also when the test panics
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
