@@ -177,7 +177,7 @@ func testAppendConcurrently(e *env) {
 		e.must(checkVersion(b.Version()))
 		for uid, want := range bodies {
 			if got := e.body(b, uid); got != want {
-				e.Errorf("UID %d is %q, want %q", uid, got, want)
+				e.Fatalf("UID %d is %q, want %q", uid, got, want)
 			}
 		}
 		e.reopen()

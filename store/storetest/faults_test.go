@@ -22,8 +22,7 @@ import (
 // faultEnv names the fault of the driver that TestFaulty runs the suite on.
 const faultEnv = "RESTANTE_STORETEST_FAULT"
 
-// faults are mistakes of drivers, and tests of the suite that must notice each. The first ones
-// are made by a store in memory, those behind the first of Crash by one on disk.
+// faults are mistakes of drivers, and the tests of the suite that must notice them.
 var faults = []struct{ name, noticedBy string }{
 	{"append loses \\Flagged", "Model"},
 	{"append is not all or none", "AppendFails"},
@@ -67,7 +66,7 @@ func TestFaults(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name+" "+f.noticedBy, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestFaulty$/^"+f.noticedBy+"$")
-			cmd.Env = append(os.Environ(), faultEnv+"="+f.name)
+			cmd.Env = append(os.Environ(), faultEnv+"="+f.name, RoundsEnv+"=6")
 			out, err := cmd.CombinedOutput()
 			if err == nil || !strings.Contains(string(out), "--- FAIL: TestFaulty/"+f.noticedBy) {
 				t.Errorf("not noticed: %v\n%s", err, out)
@@ -146,7 +145,7 @@ func (a *faultyAccount) Append(ctx context.Context, id mailbox.ID, msgs []store.
 			}
 			all.UIDValidity, all.UIDs = r.UIDValidity, append(all.UIDs, r.UIDs...)
 			if a.s.fault == "append one by one" {
-				time.Sleep(5 * time.Millisecond) // for the kill to hit
+				time.Sleep(20 * time.Millisecond) // for the kill to hit
 			}
 		}
 		return all, nil
@@ -254,7 +253,7 @@ func (b *faultyMailbox) Move(ctx context.Context, set imap.UIDSet, dst mailbox.I
 		return b.Mailbox.Copy(ctx, set, dst)
 	case "move in two steps":
 		r, err := b.Mailbox.Copy(ctx, set, dst)
-		time.Sleep(10 * time.Millisecond) // for the kill to hit
+		time.Sleep(50 * time.Millisecond) // for the kill to hit
 		b.Mailbox.StoreFlags(ctx, set, imap.StoreAdd, []imap.Flag{imap.Deleted})
 		_, err2 := b.Mailbox.Expunge(ctx, set)
 		return r, errors.Join(err, err2)
@@ -287,7 +286,8 @@ func (b cutBody) WriteRange(w io.Writer, offset, count int64) (int64, error) {
 	return b.Body.WriteRange(w, offset, min(count, 1<<20))
 }
 
-// faultyOnDisk is a driver that does something wrong when it is opened for the second time.
+// faultyOnDisk is a driver that also does something wrong when it is opened, or whose files are
+// damaged so that it cannot notice.
 func faultyOnDisk(fault string) Opener {
 	open := func(dir string) (store.Store, error) {
 		s, err := localstore.Open(dir, nil)

@@ -46,8 +46,8 @@ const SeedEnv = "RESTANTE_SEED"
 // RoundsEnv names the environment variable that sets how often the crash tests kill the store.
 const RoundsEnv = "RESTANTE_CRASH_ROUNDS"
 
-// Run tests the driver. It must be called from a test function without parameters of its own: the
-// crash tests run the test binary again, for that test only.
+// Run tests the driver. For the crash tests it starts the test binary again, with only the test
+// that called Run; there Run does not return.
 func Run(t *testing.T, o Opener) {
 	if runChild(o) {
 		return
