@@ -27,8 +27,10 @@ type Conn struct {
 	po      imapwire.ResponseOptions
 	pull    *pull // the literal that the framer is in the middle of
 	// lent is set while the reader of a stream looks at a message that lies in the read buffer.
-	lent  *Stream[*imap.Message]
-	tasks sync.WaitGroup
+	lent *Stream[*imap.Message]
+	// dropped counts the octets that were read since there is a reply that nobody wants.
+	dropped int64
+	tasks   sync.WaitGroup
 
 	mu struct {
 		sync.Mutex
@@ -299,6 +301,7 @@ func (c *Conn) abandon(cmd *command, cause error) error {
 	return cause
 }
 
+// How long, and how much, is read of a reply that nobody wants.
 const (
 	drainTime   = time.Second
 	drainOctets = 256 << 10
@@ -313,9 +316,8 @@ func (c *Conn) drain(cmd *command, limit time.Duration) {
 		select {
 		case <-cmd.done:
 		case c.lead <- struct{}{}:
-			start := c.src.counter
 			for err := error(nil); err == nil && !cmd.finished(); {
-				if err = c.step(nil); err == errFull || c.src.counter-start > drainOctets {
+				if err = c.step(nil); err == errFull {
 					c.fail(errAbandoned)
 				}
 			}

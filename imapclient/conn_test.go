@@ -152,9 +152,9 @@ func TestSecrets(t *testing.T) {
 		p.say("* BYE", "$T OK bye")
 	})
 	for n := range 4 {
-		var seen bytes.Buffer
+		var sent, received bytes.Buffer
 		o := fast()
-		o.Trace = &Trace{Sent: func(b []byte) { seen.Write(b) }, Received: func(b []byte) { seen.Write(b) }}
+		o.Trace = &Trace{Sent: func(b []byte) { sent.Write(b) }, Received: func(b []byte) { received.Write(b) }}
 		c, err := Dial(testCtx(t), f.url(), sasl.Password("ann", "tops3cret pass"), o)
 		if err != nil {
 			t.Fatalf("%d: %v", n, err)
@@ -162,7 +162,7 @@ func TestSecrets(t *testing.T) {
 		if err := c.Logout(testCtx(t)); err != nil {
 			t.Fatalf("%d: %v", n, err)
 		}
-		if s := seen.String(); strings.Contains(s, "s3cret") || strings.Contains(s, "AGFubgB0b3") || !strings.Contains(s, "***") || !strings.Contains(s, "LOGOUT") {
+		if s := sent.String() + received.String(); strings.Contains(s, "s3cret") || strings.Contains(s, "AGFubgB0b3") || !strings.Contains(s, "***") || !strings.Contains(s, "LOGOUT") {
 			t.Errorf("%d: %s", n, s)
 		}
 	}

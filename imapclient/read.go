@@ -25,6 +25,7 @@ var errFull = errors.New("imapclient: stream is full")
 // step reads one response and hands it to whom it is for. The caller leads; self is the stream it
 // leads for, if any. An error other than errFull has ended the connection.
 func (c *Conn) step(self *Stream[*imap.Message]) error {
+	before := c.src.counter
 	if c.lent != nil {
 		if c.lent != self {
 			c.rd.Detach()
@@ -36,15 +37,23 @@ func (c *Conn) step(self *Stream[*imap.Message]) error {
 			return err
 		}
 	}
-	if c.blocked() {
-		return errFull
+	v := c.view()
+	for _, cmd := range v.flight {
+		if cmd.full != nil && cmd.full() {
+			return errFull
+		}
 	}
-	c.src.begin(c.rd.Buffered() == 0, c.patience())
+	c.src.begin(c.rd.Buffered() == 0, v.patience)
 	frame, lit, err := c.rd.ReadResponse()
 	if err == nil {
 		err = c.receive(frame, lit)
 	} else if err == errPoked {
 		return nil
+	}
+	if c.dropped += c.src.counter - before; !v.draining {
+		c.dropped = 0
+	} else if c.dropped > drainOctets && err == nil {
+		err = errAbandoned
 	}
 	if err != nil {
 		return c.lost(err)
@@ -52,14 +61,21 @@ func (c *Conn) step(self *Stream[*imap.Message]) error {
 	return nil
 }
 
-// patience is how long the server may be silent from now on.
-func (c *Conn) patience() time.Duration {
+// view is what the leader has to know before it reads.
+type view struct {
+	flight   []*command
+	draining bool
+	patience time.Duration // how long the server may be silent from now on
+}
+
+func (c *Conn) view() view {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	v := view{c.mu.flight, c.mu.draining > 0, c.o.Timeouts.Command}
 	if !c.mu.idleSince.IsZero() && c.o.Timeouts.Idle > 0 {
-		return max(time.Until(c.mu.idleSince.Add(c.o.Timeouts.Idle)), time.Millisecond)
+		v.patience = max(time.Until(c.mu.idleSince.Add(c.o.Timeouts.Idle)), time.Millisecond)
 	}
-	return c.o.Timeouts.Command
+	return v
 }
 
 // lost turns an error of reading into the end of the connection, but for IDLE that is due.
@@ -413,16 +429,6 @@ func (j *jam) wait(cmd *command) error {
 	case <-t.C:
 	}
 	return nil
-}
-
-// blocked reports whether some stream holds as much as it may.
-func (c *Conn) blocked() bool {
-	for _, cmd := range c.inFlight() {
-		if cmd.full != nil && cmd.full() {
-			return true
-		}
-	}
-	return false
 }
 
 func (c *Conn) inFlight() []*command {
