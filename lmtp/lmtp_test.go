@@ -23,6 +23,7 @@ import (
 	"go.uber.org/goleak"
 
 	"restante/imap"
+	"restante/internal/servertest"
 	"restante/mailbox"
 	"restante/message"
 	"restante/store"
@@ -578,10 +579,7 @@ func TestSummary(t *testing.T) {
 
 // TestSwaks delivers with a client that we did not write.
 func TestSwaks(t *testing.T) {
-	swaks, err := exec.LookPath("swaks")
-	if err != nil {
-		t.Skip("swaks is not installed")
-	}
+	swaks := servertest.Need(t, "swaks", "swaks")
 	w := start(t, nil)
 	host, port, _ := net.SplitHostPort(w.addr)
 	run := func(args ...string) (string, error) {
