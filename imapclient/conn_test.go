@@ -205,7 +205,7 @@ func TestPipelining(t *testing.T) {
 			t.Fatalf("%d: %+v, %v", i, st, err)
 		}
 	}
-	if d := time.Since(start); d > n*delay/8 {
+	if d := time.Since(start); d > n*delay/2 { // 20 ms on an idle machine
 		t.Fatalf("%d commands took %v: they were not sent together", n, d)
 	}
 }
