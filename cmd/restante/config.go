@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -17,8 +18,11 @@ import (
 
 // config is the configuration file, in TOML. Both halves may be in one file.
 type config struct {
-	Server   serverConfig             `toml:"server"`
-	Accounts map[string]accountConfig `toml:"accounts"`
+	Server         serverConfig             `toml:"server"`
+	DefaultAccount string                   `toml:"default_account"` // of client commands that name none
+	Accounts       map[string]accountConfig `toml:"accounts"`
+
+	path string // of the file
 }
 
 // serverConfig is the [server] table. Flags of the command line win over it.
@@ -83,16 +87,20 @@ func loadConfig(path string) (*config, error) {
 	if err != nil {
 		return nil, err
 	}
-	var c config
+	c := config{path: path}
 	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
+		// Not the texts of the library: they quote lines of the file, where passwords may stand.
 		var strict *toml.StrictMissingError
 		var wrong *toml.DecodeError
 		switch {
-		case errors.As(err, &strict):
-			return nil, fmt.Errorf("%s: unknown key:\n%s", path, strict.String())
+		case errors.As(err, &strict) && len(strict.Errors) > 0:
+			e := strict.Errors[0]
+			row, _ := e.Position()
+			return nil, fmt.Errorf("%s:%d: unknown key %s", path, row, strings.Join(e.Key(), "."))
 		case errors.As(err, &wrong):
-			return nil, fmt.Errorf("%s:\n%s", path, wrong.String())
+			row, col := wrong.Position()
+			return nil, fmt.Errorf("%s:%d:%d: %w", path, row, col, wrong)
 		}
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -114,11 +122,11 @@ func findConfig(path string) (*config, error) {
 		return loadConfig(path)
 	}
 	if path = defaultConfigPath(); path == "" {
-		return &config{}, nil
+		return &config{path: "a configuration file"}, nil
 	}
 	c, err := loadConfig(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &config{}, nil
+		return &config{path: path}, nil
 	}
 	return c, err
 }

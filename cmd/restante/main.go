@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -70,7 +71,49 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath())}
 	})
-	root.AddGroup(&cobra.Group{ID: "server", Title: "Serve mail:"}, &cobra.Group{ID: "client", Title: "Work with mail on any IMAP server:"})
-	root.AddCommand(newServe(), newUser(), newImport())
+	root.AddGroup(&cobra.Group{ID: "server", Title: "Serve mail:"},
+		&cobra.Group{ID: "client", Title: "Work with mail on any IMAP server:"},
+		&cobra.Group{ID: "other", Title: "Other:"})
+	root.SetHelpCommandGroupID("other")
+	root.SetCompletionCommandGroupID("other")
+	root.AddCommand(newServe(), newUser(), newImport(),
+		newLs(), newList(), newSearch(), newShow(), newFlag(), newMove(), newCopy(), newRm(), newAppend(),
+		newMkdir(), newRmdir(), newRename())
+	needCommand(root)
 	return root
+}
+
+// needCommand makes a command that only has commands below it refuse any other word.
+func needCommand(cmd *cobra.Command) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		text := fmt.Sprintf("there is no command %q", cmd.CommandPath()+" "+args[0])
+		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+			text += "; did you mean " + strings.Join(similar, " or ") + "?"
+		}
+		return usageError{fmt.Errorf("%s\nSee '%s --help'.", text, cmd.CommandPath())}
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.SuggestionsMinimumDistance = 2
+}
+
+// atLeast asks for n arguments or more.
+func atLeast(n int) cobra.PositionalArgs { return count(n, 1<<30) }
+
+// atMost asks for n arguments or fewer.
+func atMost(n int) cobra.PositionalArgs { return count(0, n) }
+
+// exactly asks for n arguments.
+func exactly(n int) cobra.PositionalArgs { return count(n, n) }
+
+// count refuses other numbers of arguments, as an error of the command line.
+func count(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < least || len(args) > most {
+			return usageError{fmt.Errorf("usage: %s\nSee '%s --help'.", cmd.UseLine(), cmd.CommandPath())}
+		}
+		return nil
+	}
 }

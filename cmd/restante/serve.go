@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,6 @@ import (
 	"restante/imapserver"
 	"restante/lmtp"
 	"restante/store/localstore"
-	"restante/summary"
 )
 
 func newServe() *cobra.Command {
@@ -201,7 +201,7 @@ func startServer(ctx context.Context, c serverConfig, log *slog.Logger) (_ *serv
 	}
 	s.lmtp = &lmtp.Server{
 		Store: s.store, Name: hostname, Postmaster: c.Postmaster, Limits: c.Limits.lmtp(),
-		Log: log, Summary: summary.NewBuilder, Observer: m,
+		Log: log, Observer: m,
 	}
 	return s, s.listen(c, m)
 }
@@ -268,9 +268,13 @@ func listen(addr string) (net.Listener, error) {
 	return net.Listen("unix", addr)
 }
 
+// listenHint says what can be done about an address that cannot be listened on.
 func listenHint(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w (ports below 1024 need privileges; choose another, or \"off\")", err)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%w (another program uses this port; end it, or choose another port, 0 for any that is free, or \"off\")", err)
 	}
 	return err
 }

@@ -55,17 +55,8 @@ Who may open the data folder may do it: run it as the server's own user.`,
 	}
 	a.add(cmd)
 	cmd.AddCommand(newUserAdd(&a), newUserPasswd(&a), newUserLs(&a), newUserRm(&a))
+	needCommand(cmd)
 	return cmd
-}
-
-// exactly asks for n arguments, named in the usage line.
-func exactly(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usageError{fmt.Errorf("usage: %s\nSee '%s --help'.", cmd.UseLine(), cmd.CommandPath())}
-		}
-		return nil
-	}
 }
 
 func newUserAdd(a *adminFlags) *cobra.Command {

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"restante/imap"
+)
+
+// explained is an error with a text for people; the error itself is still there for errors.Is.
+type explained struct {
+	text string
+	err  error
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.err }
+
+// explain says what an error of the client library means for somebody at a terminal, and what can
+// be done about it. What the server wrote is made safe to print.
+func explain(err error, a *account) error {
+	var done *explained
+	var usage usageError
+	if err == nil || errors.As(err, &done) || errors.As(err, &usage) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &explained{explanation(err, a), err}
+}
+
+func explanation(err error, a *account) string {
+	text := clean(err.Error())
+	var dns *net.DNSError
+	var unknown x509.UnknownAuthorityError
+	var wrongName x509.HostnameError
+	switch {
+	case errors.Is(err, imap.ErrAuth):
+		return fmt.Sprintf("%s refuses the login of %s: check user and password (%s)", a.url, clean(a.user), serverText(err))
+	case errors.Is(err, imap.ErrInsecure):
+		return fmt.Sprintf("%s encrypts nothing, and the password would be readable on the way; "+
+			"use imaps://, or --allow-plaintext (allow_plaintext = true) if you want that", a.url)
+	case errors.As(err, &unknown):
+		return fmt.Sprintf("%s has a certificate that nobody vouches for; if it is the right one, "+
+			"give its file with --cafile (cafile = in the configuration)", a.url)
+	case errors.As(err, &wrongName):
+		return fmt.Sprintf("%s: %s; use a host name that the certificate is for", a.url, clean(wrongName.Error()))
+	case errors.As(err, &dns):
+		return fmt.Sprintf("%s: the host is not known: %s", a.url, clean(dns.Error()))
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("%s: nothing listens there: %s", a.url, text)
+	}
+	return text
+}
+
+// serverText returns what the server said.
+func serverText(err error) string {
+	var e *imap.Error
+	if errors.As(err, &e) {
+		return clean(e.Text)
+	}
+	return clean(err.Error())
+}
+
+// missingMailbox reports whether an error is that a mailbox does not exist.
+func missingMailbox(err error) bool {
+	var e *imap.Error
+	return errors.Is(err, imap.ErrNotFound) ||
+		errors.As(err, &e) && (e.Code == imap.CodeTryCreate || e.Code == imap.CodeNonExistent)
+}
+
+// noMailbox explains a mailbox that does not exist.
+func noMailbox(name, hint string, err error) error {
+	return &explained{fmt.Sprintf("there is no mailbox %q; %s", clean(name), hint), err}
+}
+
+const lsHint = "'restante ls' lists them"
