@@ -1,7 +1,6 @@
 package message
 
 import (
-	"bytes"
 	"io"
 	"iter"
 	"strings"
@@ -120,14 +119,4 @@ func HeaderValues(block, name string) iter.Seq[string] {
 			}
 		}
 	}
-}
-
-// ReadHeader returns the message's header block, cut off at MaxHeader.
-func (st *Structure) ReadHeader(ra io.ReaderAt) (string, error) {
-	if st.Header != "" {
-		return st.Header, nil
-	}
-	r := st.Root.header()
-	b, err := readRange(ra, Range{r.Off, min(r.Len, MaxHeader)})
-	return string(bytes.Clone(b)), err
 }

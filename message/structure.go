@@ -11,7 +11,8 @@ import (
 const (
 	// MaxHeader is how many octets of a header block are parsed.
 	MaxHeader = 256 << 10
-	// MaxParts is the number of parts that are told apart; the last one holds what follows.
+	// MaxParts is the number of parts that are told apart; what follows stays in the body of the
+	// multipart around it.
 	MaxParts = 10_000
 	// MaxDepth is how deep parts are nested; below, they are not taken apart.
 	MaxDepth = 100
