@@ -28,6 +28,7 @@ type Conn struct {
 	pull    *pull // the literal that the framer is in the middle of
 	// lent is set while the reader of a stream looks at a message that lies in the read buffer.
 	lent *Stream[*imap.Message]
+	now  view // as of the last response
 	// dropped counts the octets that were read since there is a reply that nobody wants.
 	dropped int64
 	tasks   sync.WaitGroup
@@ -343,7 +344,7 @@ func (c *Conn) route(r imapwire.Response) error {
 		c.learnName(r)
 	}
 	c.observe(r)
-	for _, cmd := range c.inFlight() {
+	for _, cmd := range c.now.flight {
 		if cmd.data != nil && cmd.data(r) {
 			break
 		}
@@ -363,7 +364,7 @@ func (c *Conn) status(r *imapwire.StatusResponse) error {
 		}
 		return statusError("", "", r)
 	case r.Tag == "*":
-		for _, cmd := range c.inFlight() {
+		for _, cmd := range c.now.flight {
 			if cmd.data != nil && cmd.data(r) {
 				return nil
 			}
@@ -371,7 +372,7 @@ func (c *Conn) status(r *imapwire.StatusResponse) error {
 		c.alerted(r)
 		return nil
 	}
-	flight := c.inFlight()
+	flight := c.now.flight
 	for _, cmd := range flight {
 		if cmd.tag == r.Tag {
 			return c.complete(cmd, r)
@@ -404,7 +405,7 @@ func (c *Conn) alertFunc() func(string) {
 }
 
 func (c *Conn) loggingOut() bool {
-	for _, cmd := range c.inFlight() {
+	for _, cmd := range c.now.flight {
 		if _, ok := cmd.wire.(*imapwire.Logout); ok {
 			return true
 		}

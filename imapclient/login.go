@@ -219,7 +219,7 @@ func (c *Conn) security(ctx context.Context) sasl.Security {
 
 // authenticating reports whether an AUTHENTICATE is on its way.
 func (c *Conn) authenticating() bool {
-	for _, cmd := range c.inFlight() {
+	for _, cmd := range c.now.flight {
 		if _, ok := cmd.wire.(*imapwire.Authenticate); ok {
 			return true
 		}

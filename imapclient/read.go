@@ -37,20 +37,20 @@ func (c *Conn) step(self *Stream[*imap.Message]) error {
 			return err
 		}
 	}
-	v := c.view()
-	for _, cmd := range v.flight {
+	for _, cmd := range c.now.flight {
 		if cmd.full != nil && cmd.full() {
 			return errFull
 		}
 	}
-	c.src.begin(c.rd.Buffered() == 0, v.patience)
+	c.src.begin(c.rd.Buffered() == 0, c.patience())
 	frame, lit, err := c.rd.ReadResponse()
+	c.now = c.view() // what is answered may have been sent while we waited
 	if err == nil {
 		err = c.receive(frame, lit)
 	} else if err == errPoked {
 		return nil
 	}
-	if c.dropped += c.src.counter - before; !v.draining {
+	if c.dropped += c.src.counter - before; !c.now.draining {
 		c.dropped = 0
 	} else if c.dropped > drainOctets && err == nil {
 		err = errAbandoned
@@ -61,21 +61,34 @@ func (c *Conn) step(self *Stream[*imap.Message]) error {
 	return nil
 }
 
-// view is what the leader has to know before it reads.
+// view is what the leader knows of what the lock guards.
 type view struct {
 	flight   []*command
 	draining bool
-	patience time.Duration // how long the server may be silent from now on
+	tracker  *tracker
 }
 
 func (c *Conn) view() view {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v := view{c.mu.flight, c.mu.draining > 0, c.o.Timeouts.Command}
-	if !c.mu.idleSince.IsZero() && c.o.Timeouts.Idle > 0 {
-		v.patience = max(time.Until(c.mu.idleSince.Add(c.o.Timeouts.Idle)), time.Millisecond)
+	v := view{flight: c.mu.flight, draining: c.mu.draining > 0}
+	if c.mu.sel != nil {
+		v.tracker = c.mu.sel.tracker
 	}
 	return v
+}
+
+// patience is how long the server may be silent from now on.
+func (c *Conn) patience() time.Duration {
+	if len(c.now.flight) != 1 || c.now.flight[0].cont == nil || c.o.Timeouts.Idle <= 0 {
+		return c.o.Timeouts.Command
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.idleSince.IsZero() {
+		return c.o.Timeouts.Command
+	}
+	return max(time.Until(c.mu.idleSince.Add(c.o.Timeouts.Idle)), time.Millisecond)
 }
 
 // lost turns an error of reading into the end of the connection, but for IDLE that is due.
@@ -149,7 +162,7 @@ func (c *Conn) receive(frame []byte, lit *imapwire.Literal) error {
 		c.received(frame)
 	}
 	if len(frame) > 0 && frame[0] == '*' {
-		for _, cmd := range c.inFlight() {
+		for _, cmd := range c.now.flight {
 			if cmd.raw != nil {
 				cmd.raw(frame)
 			}
@@ -276,7 +289,7 @@ func (c *Conn) open(d *imapwire.FetchData, lit *imapwire.Literal) error {
 
 // satisfied reports whether the message has all that some command on its way wants of it.
 func (c *Conn) satisfied(d *imapwire.FetchData) bool {
-	for _, cmd := range c.inFlight() {
+	for _, cmd := range c.now.flight {
 		if cmd.wants != nil && cmd.wants(&d.Message) {
 			return true
 		}
@@ -429,10 +442,4 @@ func (j *jam) wait(cmd *command) error {
 	case <-t.C:
 	}
 	return nil
-}
-
-func (c *Conn) inFlight() []*command {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.mu.flight
 }

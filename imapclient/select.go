@@ -119,8 +119,8 @@ func (c *Conn) observe(r imapwire.Response) {
 	case *imapwire.ExistsData, *imapwire.ExpungeData:
 		c.observeCount(r)
 	case *imapwire.FetchData:
-		if t := c.tracker(); t != nil {
-			t.fetched(&r.Message)
+		if c.now.tracker != nil {
+			c.now.tracker.fetched(&r.Message)
 		}
 	}
 }
@@ -146,15 +146,6 @@ func (c *Conn) observeCount(r imapwire.Response) {
 			s.tracker.expunged(r.Seq)
 		}
 	}
-}
-
-func (c *Conn) tracker() *tracker {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mu.sel == nil {
-		return nil
-	}
-	return c.mu.sel.tracker
 }
 
 // selection returns the selected mailbox.

@@ -112,15 +112,22 @@ func (s *Stream[T]) next() (v T, ok bool, err error) {
 			}
 			return v, false, cmd.err
 		}
-		select {
-		case <-s.ready:
-			continue
-		case <-cmd.done:
-			continue
-		case <-cmd.ctx.Done():
+		if cmd.ctx.Err() != nil {
 			s.drop()
 			return v, false, c.abandon(cmd, context.Cause(cmd.ctx))
-		case c.lead <- struct{}{}:
+		}
+		select {
+		case c.lead <- struct{}{}: // the rule: nobody else reads
+		default:
+			select {
+			case <-s.ready:
+				continue
+			case <-cmd.done:
+				continue
+			case <-cmd.ctx.Done():
+				continue
+			case c.lead <- struct{}{}:
+			}
 		}
 		if v, ok, err = s.readNext(); ok {
 			return v, true, nil

@@ -170,7 +170,7 @@ func (c *Conn) continuation(text string) {
 	if c.agreed() {
 		return
 	}
-	for _, cmd := range c.inFlight() {
+	for _, cmd := range c.now.flight {
 		if cmd.cont != nil {
 			if line := cmd.cont(text); line != nil {
 				c.sendLine(cmd, line)
