@@ -159,7 +159,7 @@ func (f *fetcher) markSeen(batch []mailbox.Numbered) (imap.UIDSet, error) {
 		return unseen, err
 	}
 	// Numbers must not change in the middle of an answer, so nothing is expunged here.
-	err := f.c.syncQuiet(true, func(x mailbox.Numbered) bool { return unseen.Contains(x.Row.UID) })
+	err := f.c.syncQuiet(true, func(x mailbox.Changed) bool { return unseen.Contains(x.Row.UID) })
 	for i := range batch {
 		if _, row, ok := f.c.sel.view.Find(batch[i].Row.UID); ok {
 			batch[i].Row = row

@@ -23,7 +23,6 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 	if live.Empty() {
 		return nil
 	}
-	before := c.sel.view
 	if _, err := c.sel.box.StoreFlags(c.ctx, live, cmd.Op, cmd.Flags); err != nil {
 		return err
 	}
@@ -35,13 +34,12 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 		for _, f := range cmd.Flags {
 			bits |= newest.Bit(f)
 		}
-		return c.syncQuiet(retain, func(x mailbox.Numbered) bool {
-			_, old, ok := before.Find(x.Row.UID)
-			return ok && live.Contains(x.Row.UID) && x.Row.Flags == apply(old.Flags, cmd.Op, bits)
+		return c.syncQuiet(retain, func(x mailbox.Changed) bool {
+			return x.Row.Flags == apply(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
 		})
 	}
 	// Without .SILENT every message is answered, changed or not (RFC 9051 §6.4.6).
-	told := func(x mailbox.Numbered) bool { return live.Contains(x.Row.UID) }
+	told := func(x mailbox.Changed) bool { return live.Contains(x.Row.UID) }
 	if err := c.syncQuiet(retain, told); err != nil {
 		return err
 	}

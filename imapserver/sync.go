@@ -32,7 +32,7 @@ func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
 
 // syncQuiet is sync without FETCH responses for the messages that quiet accepts: the client knows
 // their flags already, or is just being told.
-func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Numbered) bool) error {
+func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
 	sel := c.sel
 	next := sel.box.Version()
 	if next == sel.view {
@@ -68,11 +68,11 @@ func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Numbered) bool) error {
 			c.out = imapwire.AppendRecent(c.out, uint32(sel.recent.Len()))
 		}
 	}
-	for _, x := range d.Changed {
+	for x := range d.Changed() {
 		if quiet != nil && quiet(x) {
 			continue
 		}
-		c.appendFetchFlags(x)
+		c.appendFetchFlags(x.Numbered)
 		if err := c.room(); err != nil {
 			return err
 		}

@@ -232,7 +232,7 @@ var badCommands = []struct{ production, in string }{
 
 	{"enable", "a ENABLE|"}, {"capability", "a ENABLE |"}, {"capability", "a ENABLE X |"},
 
-	{"mailbox", "a SELECT |"}, {"mailbox", "a SELECT |a&b"}, {"mailbox", "a SELECT |\"\xc3\xa4\""}, {"mailbox", "a SELECT |&AGE-"},
+	{"mailbox", "a SELECT |"}, {"mailbox", "a SELECT |a&b"}, {"mailbox", "a SELECT \"|\xe4\""}, {"mailbox", "a SELECT |&AGE-"},
 	{"select-params", "a SELECT x |CONDSTORE"}, {"select-param", "a SELECT x (|)"}, {"select-params", "a SELECT x (A 1|"},
 	{"select-param", "a SELECT x (A (1|"}, {"command", "a SELECT x]]|()"},
 

@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"iter"
 	"slices"
 
 	"restante/imap"
@@ -10,9 +11,19 @@ import (
 // the new one (RFC 9051 §7.5.1, §7.4.1).
 type Delta struct {
 	Expunged        []Numbered // gone, numbered in the old version, ascending
-	Changed         []Numbered // flags changed, numbered in the new version, ascending
 	Added           []Numbered // new, numbered in the new version, ascending
 	KeywordsChanged bool       // FLAGS and PERMANENTFLAGS have to be sent again
+
+	changed []pair // chunks with messages whose flags changed
+}
+
+// pair is a chunk in both versions.
+type pair struct{ old, new *chunk }
+
+// Changed is a message whose flags changed.
+type Changed struct {
+	Numbered          // in the new version
+	Old      FlagBits // its flags in the old version
 }
 
 // Numbered is a row and its sequence number.
@@ -23,7 +34,30 @@ type Numbered struct {
 
 // Empty reports whether there is nothing to tell.
 func (d *Delta) Empty() bool {
-	return len(d.Expunged) == 0 && len(d.Changed) == 0 && len(d.Added) == 0 && !d.KeywordsChanged
+	return len(d.Expunged) == 0 && len(d.changed) == 0 && len(d.Added) == 0 && !d.KeywordsChanged
+}
+
+// Changed yields the messages whose flags changed, in order. There may be very many: they are
+// found while they are told, not gathered.
+func (d *Delta) Changed() iter.Seq[Changed] {
+	return func(yield func(Changed) bool) {
+		for _, p := range d.changed {
+			i := 0
+			for j := range p.new.rows {
+				b := &p.new.rows[j]
+				for i < len(p.old.rows) && p.old.rows[i].UID < b.UID {
+					i++
+				}
+				if i == len(p.old.rows) {
+					break
+				}
+				if a := &p.old.rows[i]; a.UID == b.UID && (a.ModSeq != b.ModSeq || a.Flags != b.Flags) &&
+					!yield(Changed{Numbered{imap.SeqNum(p.new.start + j + 1), *b}, a.Flags}) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // same reports whether two chunks share all their rows.
@@ -46,7 +80,9 @@ func Diff(old, new *Version) (d Delta) {
 			j++
 		default:
 			if !same(&old.chunks[i], &new.chunks[j]) {
-				d.chunk(&old.chunks[i], &new.chunks[j])
+				if d.chunk(&old.chunks[i], &new.chunks[j]) {
+					d.changed = append(d.changed, pair{&old.chunks[i], &new.chunks[j]})
+				}
 			}
 			i, j = i+1, j+1
 		}
@@ -61,8 +97,9 @@ func number(dst []Numbered, c *chunk, from int) []Numbered {
 	return dst
 }
 
-// chunk adds the difference of two chunks of the same range.
-func (d *Delta) chunk(old, new *chunk) {
+// chunk adds what came and went between two chunks of the same range, and reports whether flags
+// changed.
+func (d *Delta) chunk(old, new *chunk) (changed bool) {
 	i, j := 0, 0
 	if &old.rows[0] == &new.rows[0] && len(old.rows) < len(new.rows) {
 		i, j = len(old.rows), len(old.rows) // appended in place: only the tail is new
@@ -77,9 +114,7 @@ func (d *Delta) chunk(old, new *chunk) {
 			d.Added = append(d.Added, Numbered{imap.SeqNum(new.start + j + 1), *b})
 			j++
 		default:
-			if a.ModSeq != b.ModSeq || a.Flags != b.Flags {
-				d.Changed = append(d.Changed, Numbered{imap.SeqNum(new.start + j + 1), *b})
-			}
+			changed = changed || a.ModSeq != b.ModSeq || a.Flags != b.Flags
 			i, j = i+1, j+1
 		}
 	}
@@ -87,6 +122,7 @@ func (d *Delta) chunk(old, new *chunk) {
 		d.Expunged = append(d.Expunged, Numbered{imap.SeqNum(old.start + i + 1), old.rows[i]})
 	}
 	d.Added = number(d.Added, new, j)
+	return changed
 }
 
 // Retain returns new with the messages that old still has, as ghosts: the view of a session that

@@ -79,7 +79,11 @@ func (f *follow) apply(t *testing.T, d Delta) {
 		f.mod[x.Row.UID] = x.Row.ModSeq
 	}
 	slices.Sort(f.uids)
-	for _, x := range append(slices.Clone(d.Added), d.Changed...) {
+	told := slices.Clone(d.Added)
+	for x := range d.Changed() {
+		told = append(told, x.Numbered)
+	}
+	for _, x := range told {
 		if f.uids[x.Seq-1] != x.Row.UID {
 			t.Fatalf("FETCH %d is UID %d, the client has %d there", x.Seq, x.Row.UID, f.uids[x.Seq-1])
 		}
@@ -179,7 +183,7 @@ func TestVersionsModel(t *testing.T) {
 				if len(d.Expunged) != 0 {
 					t.Fatalf("round %d step %d: a retained version lost %d messages", round, step, len(d.Expunged))
 				}
-				if back := Diff(next, v); len(back.Added)+len(back.Changed) != 0 || len(back.Expunged) != next.Ghosts().Len() {
+				if back := Diff(next, v); len(back.Added)+len(back.changed) != 0 || len(back.Expunged) != next.Ghosts().Len() {
 					t.Fatalf("round %d step %d: retained to newest is %+v with %d ghosts", round, step, back, next.Ghosts().Len())
 				}
 				rows := &model{}
@@ -284,7 +288,7 @@ func BenchmarkStoreOne(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		old := v
 		v, _ = v.Store(imap.UIDs(imap.UID(i*7919%1_000_000+1)), imap.StoreOp(1+i/2%2), BitSeen, imap.ModSeq(i+2))
-		if d := Diff(old, v); len(d.Changed) > 1 {
+		if d := Diff(old, v); len(d.changed) > 1 {
 			b.Fatal(d)
 		}
 	}

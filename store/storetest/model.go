@@ -433,7 +433,7 @@ func (m *model) compareBox(b *modelBox) {
 // summarize returns the sequence numbers of a difference.
 func summarize(d mailbox.Delta) string {
 	var nums [3][]imap.SeqNum
-	for i, part := range [][]mailbox.Numbered{d.Expunged, d.Changed, d.Added} {
+	for i, part := range [][]mailbox.Numbered{d.Expunged, changed(&d), d.Added} {
 		for _, n := range part {
 			nums[i] = append(nums[i], n.Seq)
 		}
