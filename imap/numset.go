@@ -160,6 +160,9 @@ func (s Set[T]) Len() int {
 
 // Contains reports whether n is in the set. An open range n:* contains every number from n on.
 func (s Set[T]) Contains(n T) bool {
+	if len(s.ranges) == 1 { // "1:*" and the like, asked for every message
+		return key(s.ranges[0].First) <= key(n) && key(n) <= key(s.ranges[0].Last)
+	}
 	i, _ := slices.BinarySearchFunc(s.ranges, n, func(r Range[T], n T) int {
 		return cmp.Compare(key(r.Last), key(n))
 	})
