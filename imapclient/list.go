@@ -40,7 +40,7 @@ func (c *Conn) List(ctx context.Context, pattern string, o *ListOptions) *Stream
 	return &Stream[*imap.MailboxInfo]{seq: func(yield func(*imap.MailboxInfo, error) bool) {
 		all, err := sent.Collect()
 		var refused *imap.Error
-		if errors.As(err, &refused) && refused.Status == "BAD" { // offered, but not so
+		if errors.As(err, &refused) && refused.Status == "BAD" && refused.Kind == nil { // offered, but not so
 			c.listPlain(ctx, pattern, *o)(yield)
 			return
 		}
