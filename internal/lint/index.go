@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -86,8 +87,34 @@ func Citations(text string) (out []Section) {
 
 var lineBreak = regexp.MustCompile(`\s*\n\s*(?://|#)?\s*`)
 
-// checkIndex judges the index itself.
-func checkIndex(path string) (out []string) {
+// TranscriptCitations returns, by Section.Key, the transcripts in a folder that cite the section.
+func TranscriptCitations(dir string) (map[string][]string, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.imap"))
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]string{}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range Citations(string(text)) {
+			name := strings.TrimSuffix(filepath.Base(f), ".imap")
+			if key := c.Key(); !slices.Contains(out[key], name) {
+				out[key] = append(out[key], name)
+			}
+		}
+	}
+	return out, nil
+}
+
+// checkIndex judges the index itself, with the transcripts in a folder.
+func checkIndex(path, transcripts string) (out []string) {
+	cited, err := TranscriptCitations(transcripts)
+	if err != nil {
+		return []string{err.Error()}
+	}
 	sections, err := ReadIndex(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []string{path + ": missing"}
@@ -99,6 +126,8 @@ func checkIndex(path string) (out []string) {
 		switch {
 		case !slices.Contains(Statuses, s.Status):
 			out = append(out, fmt.Sprintf("%s: RFC %s has the status %q", path, s.Key(), s.Status))
+		case !slices.Equal(s.Transcripts, cited[s.Key()]):
+			out = append(out, fmt.Sprintf("%s: RFC %s is cited by %v, not by %v: run rfcindex", path, s.Key(), cited[s.Key()], s.Transcripts))
 		case command && s.Status == "done" && len(s.Transcripts) == 0:
 			out = append(out, fmt.Sprintf("%s: RFC %s is done, but no transcript cites it", path, s.Key()))
 		}

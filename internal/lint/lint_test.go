@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestModule(t *testing.T) {
 
 // TestIndex checks docs/rfc-index.tsv.
 func TestIndex(t *testing.T) {
-	for _, found := range checkIndex(filepath.Join(root, "docs", "rfc-index.tsv")) {
+	for _, found := range checkIndex(filepath.Join(root, "docs", "rfc-index.tsv"), filepath.Join(root, "imapserver", "testdata")) {
 		t.Error(found)
 	}
 }
@@ -115,29 +116,34 @@ func TestRules(t *testing.T) {
 }
 
 func TestCheckIndex(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.tsv")
-	if found := checkIndex(path); len(found) != 1 {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.tsv")
+	if found := checkIndex(path, dir); len(found) != 1 {
 		t.Errorf("missing: %q", found)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "logout.imap"), []byte("# RFC 9051 §6.1.3\n"), 0o666); err != nil {
+		t.Fatal(err)
 	}
 	err := WriteIndex(path, []Section{
 		{"9051", "6.1.2", "NOOP Command", "done", nil},
 		{"9051", "6.1.3", "LOGOUT Command", "done", []string{"logout"}},
 		{"9051", "6.1.4", "X", "perhaps", nil},
+		{"9051", "6.1.5", "X", "done", []string{"gone"}},
 		{"822", "1", "Intro", "prose", nil},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := strings.Join(checkIndex(path), "\n")
-	for _, want := range []string{"9051 6.1.2 is done, but no transcript", `9051 6.1.4 has the status "perhaps"`} {
-		if !strings.Contains(found, want) {
+	found := checkIndex(path, dir)
+	for i, want := range []string{"9051 6.1.2 is done, but no transcript", `9051 6.1.4 has the status "perhaps"`, "9051 6.1.5 is cited by [], not by [gone]"} {
+		if i >= len(found) || !strings.Contains(found[i], want) {
 			t.Errorf("%q lacks %q", found, want)
 		}
 	}
-	if strings.Count(found, "\n") != 1 {
+	if len(found) != 3 {
 		t.Errorf("found too much: %q", found)
 	}
-	if sections, err := ReadIndex(path); err != nil || len(sections) != 4 || sections[0].RFC != "822" || sections[2].Transcripts[0] != "logout" {
+	if sections, err := ReadIndex(path); err != nil || len(sections) != 5 || sections[0].RFC != "822" || sections[2].Transcripts[0] != "logout" {
 		t.Errorf("read back: %v, %v", sections, err)
 	}
 }

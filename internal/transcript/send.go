@@ -18,7 +18,7 @@ func (r *runner) credentials() {
 	r.vars["user64"], r.vars["password64"] = b64(user), b64(password)
 }
 
-var announced = regexp.MustCompile(`^[0-9]+[+-]?$`)
+var variable = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
 // substitute replaces {name} in a line that is sent, and {} and {+} by the length of the literal
 // that follows. In A< lines braces that are no name stay what they are.
@@ -37,7 +37,7 @@ func (r *runner) substitute(st *step, after []group) (string, error) {
 		switch {
 		case known:
 			return value
-		case st.op == '<' || announced.MatchString(name):
+		case st.op == '<':
 			return match
 		case name == "" || name == "+":
 			if !strings.HasSuffix(text, match) || strings.Count(text, match) > 1 {
@@ -48,6 +48,8 @@ func (r *runner) substitute(st *step, after []group) (string, error) {
 				failed = err
 			}
 			return "{" + strconv.Itoa(size) + name + "}"
+		case !variable.MatchString(name):
+			return match // a literal of a length that need not be true
 		}
 		failed = fmt.Errorf("{%s} has not been captured", name)
 		return match

@@ -100,6 +100,7 @@ func run(t *testing.T, f *fake, text string, labels ...string) error {
 }
 
 func TestAccepted(t *testing.T) {
+	sel3 := "A: SELECT INBOX\nA* ...\nA= OK\n"
 	selected := "* 3 EXISTS\r\n* FLAGS (\\Seen \\Deleted)\r\n* OK [UIDVALIDITY 77] fine {3}\r\nT OK [READ-WRITE] done\r\n"
 	for _, tt := range []struct {
 		name, text string
@@ -122,6 +123,12 @@ func TestAccepted(t *testing.T) {
 		{"alternatives", "A: X\nA= {NO|BAD} ![TRYCREATE]", map[string]string{"X": "T BAD [CLIENTBUG] no\r\n"}},
 		{"result", "A: SEARCH ALL\nA* RESULT 2 1\nA= OK", map[string]string{"SEARCH ALL": "* SEARCH 1 2\r\nT OK\r\n"}},
 		{"nothing found", "A: SEARCH ALL\nA* RESULT\nA= OK", map[string]string{"SEARCH ALL": "* SEARCH\r\nT OK\r\n"}},
+		{"expunged", sel3 + "A: EXPUNGE\nA* EXPUNGED 1 3\nA= OK", map[string]string{"SELECT INBOX": selected, "EXPUNGE": "* 3 EXPUNGE\r\n* 2 RECENT\r\n* 1 EXPUNGE\r\nT OK\r\n"}},
+		{"expunged ascending", sel3 + "A: EXPUNGE\nA* EXPUNGED 1 3\nA= OK", map[string]string{"SELECT INBOX": selected, "EXPUNGE": "* 1 EXPUNGE\r\n* 2 EXPUNGE\r\nT OK\r\n"}},
+		{"inbox", "A: X\nA* STATUS INBOX ()\nA= OK", map[string]string{"X": "* STATUS \"inBox\" ()\r\nT OK\r\n"}},
+		{"days", sel3 + "A: X\nA* 1 FETCH (INTERNALDATE \" 1-Jan-2024 10:00:00 +0000\")\nA= OK", map[string]string{"SELECT INBOX": selected, "X": "* 1 FETCH (INTERNALDATE \"01-Jan-2024 10:00:00 +0000\")\r\nT OK\r\n"}},
+		{"part of an atom", "A: X\nA* CAPABILITY AUTH={mech} AUTH={} IMAP4rev1\nA= OK\nA: {mech}\nA= OK", map[string]string{"X": "* CAPABILITY IMAP4rev1 AUTH=A AUTH=B\r\nT OK\r\n", "A": "T OK\r\n"}},
+		{"two literals", "A: X {}\nA+\nA< a\nA>  {}\nA+\nA< bc\nA>\nA= OK", map[string]string{"X {1}": "+\r\n", "a {2}": "+\r\n", "bc": "A2 OK\r\n"}},
 		{"conditions", "[rev2] A: NOPE\n[!rev2] A: NOOP\nA= OK", map[string]string{"NOOP": "T OK\r\n"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -174,6 +181,10 @@ func TestRejected(t *testing.T) {
 		{"open list", "A: X\nA* ...\nA= OK", "X", "* FLAGS (a\r\nT OK\r\n", []string{"malformed"}},
 		{"bare LF", "A: X\nA* ...\nA= OK", "X", "* FLAGS ()\nT OK\r\n", []string{"CRLF"}},
 		{"eight bit", "A: X\nA* ...\nA= OK", "X", "* LIST () NIL \"\xc3\xa4\"\r\nT OK\r\n", []string{"above 127"}},
+		{"expunged too few", sel + "A: EXPUNGE\nA* EXPUNGED 1 3\nA= OK", "EXPUNGE", "* 3 EXPUNGE\r\nT OK\r\n", []string{"- A* EXPUNGED 1 3"}},
+		{"expunged others", sel + "A: EXPUNGE\nA* EXPUNGED 1\nA= OK", "EXPUNGE", "* 1 EXPUNGE\r\n* 1 EXPUNGE\r\nT OK\r\n", []string{"+ A* 1 EXPUNGE"}},
+		{"recent counts where mentioned", sel + "A: X\nA* 2 RECENT\nA= OK", "X", "* 3 RECENT\r\nT OK\r\n", []string{"- A* 2 RECENT", "+ A* 3 RECENT"}},
+		{"not the end of the line", "A: X {} y\nA< a\nA>\nA= OK", "X", "", []string{"announced at the end"}},
 		{"not captured", "A: COPY {n} X\nA= OK", "X", "", []string{"x.imap:2", "{n} has not been captured"}},
 		{"no literal", "A: X {}\nA= OK", "X", "", []string{"no A< line follows"}},
 	} {
@@ -192,9 +203,14 @@ func TestRejected(t *testing.T) {
 	}
 }
 
-func TestRecentIsNotForRev2(t *testing.T) {
+func TestRev2(t *testing.T) {
 	f := &fake{answers: map[string]string{"X": "* FLAGS (\\Recent)\r\nT OK\r\n"}}
 	if err := run(t, f, "A: X\nA* ...\nA= OK\n", "rev2"); err == nil || !strings.Contains(err.Error(), "Recent") {
+		t.Error(err)
+	}
+	f.answers["SELECT INBOX"] = "* 3 EXISTS\r\nT OK\r\n"
+	f.answers["NOOP"] = "* 1 FETCH (FLAGS ())\r\nT OK\r\n"
+	if err := run(t, f, "A: SELECT INBOX\nA* ...\nA= OK\nA: NOOP\nA* ...\nA= OK\n", "rev2"); err == nil || !strings.Contains(err.Error(), "without UID") {
 		t.Error(err)
 	}
 	f.answers["SEARCH ALL"] = "* ESEARCH (TAG \"A3\") ALL 1:2,4\r\nT OK\r\n"

@@ -1,11 +1,11 @@
 // Rfcindex brings docs/rfc-index.tsv up to date: the sections of the RFCs in it, from their texts,
 // and the transcripts that cite them.
 //
-//	go run ./internal/lint/rfcindex -rfcs DIR [-add 5161,7162] docs/rfc-index.tsv imapserver/testdata
+//	go run ./internal/lint/rfcindex [-rfcs DIR [-add 5161,7162]] docs/rfc-index.tsv imapserver/testdata
 //
-// DIR holds rfcNNNN.txt, as the RFC editor publishes them. Sections keep their status; those of
-// RFCs without a text in DIR stay as they are. New sections have no status: set it, or package
-// lint's test fails.
+// DIR holds rfcNNNN.txt, as the RFC editor publishes them; without it the sections stay as they
+// are. Sections keep their status, and those of RFCs without a text in DIR stay. New sections have
+// no status: set it, or package lint's test fails.
 package main
 
 import (
@@ -14,7 +14,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"restante/internal/lint"
@@ -24,8 +23,8 @@ func main() {
 	dir := flag.String("rfcs", "", "folder of rfcNNNN.txt")
 	add := flag.String("add", "", "numbers of RFCs that are new, with commas")
 	flag.Parse()
-	if flag.NArg() != 2 || *dir == "" {
-		fmt.Fprintln(os.Stderr, "usage: rfcindex -rfcs DIR [-add N,N] INDEX TRANSCRIPTS")
+	if flag.NArg() != 2 {
+		fmt.Fprintln(os.Stderr, "usage: rfcindex [-rfcs DIR [-add N,N]] INDEX TRANSCRIPTS")
 		os.Exit(2)
 	}
 	if err := run(*dir, *add, flag.Arg(0), flag.Arg(1)); err != nil {
@@ -49,18 +48,20 @@ func run(dir, add, path, transcripts string) error {
 			rfcs[n] = true
 		}
 	}
-	cited, err := citations(transcripts)
+	cited, err := lint.TranscriptCitations(transcripts)
 	if err != nil {
 		return err
 	}
 	var all []lint.Section
 	for rfc := range maps.Keys(rfcs) {
-		text, err := os.ReadFile(filepath.Join(dir, "rfc"+rfc+".txt"))
 		sections := known[rfc]
-		if err == nil {
-			sections = parse(rfc, string(text))
-		} else if len(sections) == 0 {
-			return err
+		if dir != "" {
+			text, err := os.ReadFile(filepath.Join(dir, "rfc"+rfc+".txt"))
+			if err == nil {
+				sections = parse(rfc, string(text))
+			} else if len(sections) == 0 {
+				return err
+			}
 		}
 		for _, s := range sections {
 			s.Status = status[s.Key()]
@@ -69,26 +70,4 @@ func run(dir, add, path, transcripts string) error {
 		}
 	}
 	return lint.WriteIndex(path, all)
-}
-
-// citations returns the transcripts that cite each section.
-func citations(dir string) (map[string][]string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, "*.imap"))
-	if err != nil {
-		return nil, err
-	}
-	out := map[string][]string{}
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range lint.Citations(string(text)) {
-			name := strings.TrimSuffix(filepath.Base(f), ".imap")
-			if key := c.Key(); !slices.Contains(out[key], name) {
-				out[key] = append(out[key], name)
-			}
-		}
-	}
-	return out, nil
 }
