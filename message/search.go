@@ -5,46 +5,50 @@ import (
 	"iter"
 	"strings"
 
+	"restante/imap"
 	"restante/internal/charset"
 )
 
-// SearchText yields the texts that SEARCH BODY looks at, or with header those of SEARCH TEXT
-// (RFC 9051 §6.4.4), as UTF-8: the decoded fields of the header, then for every part in order its
-// decoded text, without transfer encoding and charset, if it is text/*, and the decoded header of
-// a message inside. A text does not continue in the next. Each reader is valid until the next step.
-// Reading errors are ra's and come from the readers, or as the second value.
-func SearchText(ra io.ReaderAt, st *Structure, header bool) iter.Seq2[io.Reader, error] {
-	return func(yield func(io.Reader, error) bool) {
-		if header && !yieldHeader(ra, st.Root, yield) {
-			return
-		}
-		yieldBody(ra, st.Root, yield)
-	}
+// SearchText yields the texts that SEARCH BODY looks at, or with headers those of SEARCH TEXT
+// (RFC 9051 §6.4.4), as UTF-8 and in order: the decoded text of every part that is text/*, without
+// transfer encoding and charset, and with headers the decoded fields of every header: the
+// message's, those of its parts and of the messages inside. BODY "doesn't match any header
+// fields". A text does not continue in the next. Each reader is valid until the next step. Reading
+// errors are ra's and come from the readers, or as the second value.
+func SearchText(ra io.ReaderAt, st *Structure, headers bool) iter.Seq2[io.Reader, error] {
+	return func(yield func(io.Reader, error) bool) { yieldTexts(ra, st.Root, headers, yield) }
 }
 
-// Matches reports whether a text of the message, as SearchText yields them, matches m.
-func (m *Matcher) Matches(ra io.ReaderAt, st *Structure, header bool) (bool, error) {
-	if len(m.needle) == 0 {
-		return true, nil
-	}
-	for r, err := range SearchText(ra, st, header) {
+func yieldTexts(ra io.ReaderAt, n *Node, headers bool, yield func(io.Reader, error) bool) bool {
+	if headers && n.HeaderStart < n.BodyStart {
+		r := n.header()
+		block, err := readRange(ra, Range{r.Off, min(r.Len, MaxHeader)})
 		if err != nil {
-			return false, err
+			return yield(nil, err)
 		}
-		if ok, err := m.Match(r); ok || err != nil {
-			return ok, err
+		if !yield(strings.NewReader(HeaderText(string(block))), nil) {
+			return false
 		}
 	}
-	return false, nil
+	if n.Part.Is("text", "") || n.Message() && encoded(n.Part) {
+		return yield(n.Text(ra), nil)
+	}
+	for _, c := range n.Children {
+		if !yieldTexts(ra, c, headers, yield) {
+			return false
+		}
+	}
+	return true
 }
 
-func yieldHeader(ra io.ReaderAt, n *Node, yield func(io.Reader, error) bool) bool {
-	r := n.header()
-	block, err := readRange(ra, Range{r.Off, min(r.Len, MaxHeader)})
-	if err != nil {
-		return yield(nil, err)
+// encoded reports whether a part does not stand in the message as it is. RFC 6532 §3.7 allows
+// message/global in base64; then it is searched as one text.
+func encoded(p *imap.Part) bool {
+	switch normalEncoding(p.Encoding) {
+	case "base64", "quoted-printable":
+		return true
 	}
-	return yield(strings.NewReader(HeaderText(string(block))), nil)
+	return false
 }
 
 // HeaderText returns the fields of a header block decoded, each on its line with its name.
@@ -62,33 +66,20 @@ func HeaderText(block string) string {
 	return b.String()
 }
 
-func yieldBody(ra io.ReaderAt, n *Node, yield func(io.Reader, error) bool) bool {
-	p := n.Part
-	switch {
-	case n.Message() && plainMessage(n):
-		inside := n.Children[0]
-		return yieldHeader(ra, inside, yield) && yieldBody(ra, inside, yield)
-	case p.Multipart():
-		for _, c := range n.Children {
-			if !yieldBody(ra, c, yield) {
-				return false
-			}
+// Matches reports whether a text of the message, as SearchText yields them, matches m.
+func (m *Matcher) Matches(ra io.ReaderAt, st *Structure, headers bool) (bool, error) {
+	if len(m.needle) == 0 {
+		return true, nil
+	}
+	for r, err := range SearchText(ra, st, headers) {
+		if err != nil {
+			return false, err
 		}
-		return true
-	case p.Is("text", "") || n.Message():
-		return yield(n.Text(ra), nil)
+		if ok, err := m.Match(r); ok || err != nil {
+			return ok, err
+		}
 	}
-	return true
-}
-
-// plainMessage reports whether the message inside a node stands there as it is. RFC 6532 §3.7
-// allows message/global in base64; then it is searched as one text.
-func plainMessage(n *Node) bool {
-	switch normalEncoding(n.Part.Encoding) {
-	case "base64", "quoted-printable":
-		return false
-	}
-	return len(n.Children) > 0
+	return false, nil
 }
 
 // Open returns the body of the node's part as it is in the message that ra holds.
