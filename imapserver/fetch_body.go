@@ -250,7 +250,7 @@ func (f *fetcher) decoded(s *imap.Section) (r io.Reader, ok bool, err error) {
 	if node == nil || len(node.Children) > 0 {
 		return raw, true, nil
 	}
-	r, err = message.DecodeTransfer(node.Part.Encoding, raw)
+	r, err = message.DecodePart(node.Part, raw)
 	return r, true, err
 }
 
