@@ -587,3 +587,130 @@ func TestBye(t *testing.T) {
 		}
 	}
 }
+
+// IMAP4rev2 is enabled where it is offered; names are UTF-8 then.
+func TestRev2(t *testing.T) {
+	f := serve(t, func(p *peer) {
+		p.say("* PREAUTH [CAPABILITY IMAP4rev1 IMAP4rev2] hello")
+		if got := p.expect("ENABLE "); got != "IMAP4rev2" {
+			t.Errorf("ENABLE %s", got)
+		}
+		p.say("* ENABLED IMAP4rev2", "$T OK done")
+		if got := p.expect("CREATE "); got != `"Entwürfe & mehr"` {
+			t.Errorf("CREATE %s", got)
+		}
+		p.say("$T OK done")
+		p.expect(`LIST () "" * RETURN (SUBSCRIBED CHILDREN SPECIAL-USE STATUS (MESSAGES))`)
+		p.say(`* LIST (\Subscribed) "/" "Entwürfe & mehr"`, `* STATUS "Entwürfe & mehr" (MESSAGES 3)`, "$T OK done")
+		p.drain()
+	})
+	c, err := Dial(testCtx(t), f.url(), nil, fast())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Create(testCtx(t), "Entwürfe & mehr"); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for m, err := range c.List(testCtx(t), "*", &ListOptions{Status: imap.StatusMessages}) {
+		if n++; err != nil || m.Name != "Entwürfe & mehr" || !m.Subscribed || m.Status == nil || m.Status.Messages != 3 {
+			t.Fatalf("%+v, %v", m, err)
+		}
+	}
+	if n != 1 {
+		t.Fatalf("%d mailboxes", n)
+	}
+}
+
+// A stream that knows no deadlines can be given up all the same.
+func TestAnyStream(t *testing.T) {
+	near, far := io.Pipe()
+	in, out := io.Pipe()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		io.WriteString(out, greeting)
+		io.Copy(io.Discard, near) // and never answers
+	}()
+	k, err := NewConn(testCtx(t), pipes{in, far}, fast())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(testCtx(t), 20*time.Millisecond)
+	defer cancel()
+	if _, err := k.Noop(ctx).Wait(); !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatal(err)
+	}
+	k.Close()
+	<-done
+}
+
+type pipes struct {
+	*io.PipeReader
+	w *io.PipeWriter
+}
+
+func (p pipes) Write(b []byte) (int, error) { return p.w.Write(b) }
+func (p pipes) Close() error                { p.w.Close(); return p.PipeReader.Close() }
+
+// Many goroutines on one connection: every reply finds its command, and every body is whole.
+func TestConcurrent(t *testing.T) {
+	body := func(uid int) string { return strings.Repeat(fmt.Sprintf("%08d", uid), 200+uid*50) }
+	f := serve(t, func(p *peer) {
+		io.WriteString(p.nc, greeting)
+		for {
+			s := p.line()
+			var cmd string
+			if p.tag, cmd, _ = strings.Cut(s, " "); s == "" {
+				return
+			}
+			var uid int
+			if n, _ := fmt.Sscanf(cmd, "UID FETCH %d ", &uid); n == 1 {
+				p.say(fetchLine(uid, imap.UID(uid), body(uid)))
+			} else if n, _ := fmt.Sscanf(cmd, "STATUS box%d ", &uid); n == 1 {
+				p.say(fmt.Sprintf("* STATUS box%d (MESSAGES %d)", uid, uid))
+			}
+			p.say("$T OK done")
+		}
+	})
+	o := fast()
+	o.StreamOver = 4 << 10 // some are streamed, some are not
+	k := connect(t, f, o)
+	ctx := testCtx(t)
+	errs := make(chan error, 8)
+	for g := range 8 {
+		go func() { errs <- hammer(ctx, k, g, body) }()
+	}
+	for range 8 {
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func hammer(ctx context.Context, k *Conn, g int, body func(int) string) error {
+	for i := range 30 {
+		uid := g*30 + i + 1
+		status := k.Status(ctx, fmt.Sprintf("box%d", uid), imap.StatusMessages)
+		n := 0
+		for m, err := range k.Fetch(ctx, imap.UIDs(imap.UID(uid)), imap.Peek).All() {
+			if err != nil {
+				return err
+			}
+			if i%3 == 0 {
+				if _, err := k.Noop(ctx).Wait(); err != nil {
+					return err
+				}
+			}
+			if n++; m.Body().String() != body(uid) {
+				return fmt.Errorf("body of %d is not what was sent", uid)
+			}
+		}
+		st, err := status.Wait()
+		if err != nil || n != 1 || int(st.Messages) != uid {
+			return fmt.Errorf("%d: %d messages, status %+v, %v", uid, n, st, err)
+		}
+	}
+	return nil
+}
