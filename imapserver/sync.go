@@ -136,7 +136,10 @@ func (c *conn) appendMailboxFlags() {
 	var permanent []imap.Flag
 	text := "No flags can be changed"
 	if !c.sel.readOnly {
-		permanent, text = append(flags, imap.AnyKeyword), "Limited"
+		permanent, text = flags, "Limited"
+		if len(c.sel.view.Keywords()) < mailbox.MaxKeywords {
+			permanent = append(permanent, imap.AnyKeyword)
+		}
 	}
 	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodePermanentFlags, string(imapwire.AppendFlags(nil, permanent)), text)
 }
