@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"sync"
@@ -13,12 +14,18 @@ import (
 	"restante/store"
 )
 
-// body is the octets of one message: a piece of a segment, or a file of its own.
+// bufferLen is the size of a message up to which its body is read at once.
+const bufferLen = 64 << 10
+
+var buffers = sync.Pool{New: func() any { return new([bufferLen]byte) }}
+
+// body is the octets of one message. They were compared with their CRC before anybody sees them.
 type body struct {
-	file *os.File
-	own  bool // Close closes file
-	off  int64
-	size int64
+	small *[bufferLen]byte // all of it, if it is small
+	file  *os.File         // or else where it is: a segment, or a file of its own
+	own   bool             // Close closes file
+	off   int64
+	size  int64
 }
 
 func (h *handle) Body(ctx context.Context, ref uint64) (store.Body, error) {
@@ -37,6 +44,10 @@ func (h *handle) Body(ctx context.Context, ref uint64) (store.Body, error) {
 	for {
 		b, err := s.openBody(&m)
 		if err == nil {
+			if err = s.verify(b, ref, &m); err != nil {
+				b.Close()
+				return nil, err
+			}
 			return b, nil
 		}
 		// Compaction may have moved it, or a checkpoint removed it, since.
@@ -45,7 +56,7 @@ func (h *handle) Body(ctx context.Context, ref uint64) (store.Body, error) {
 			return nil, err
 		}
 		if m.pos == old.pos {
-			return nil, fmt.Errorf("%w: message %d is at position %d (file %016x), which is missing", ErrCorrupt, ref, m.pos, m.file)
+			return nil, fmt.Errorf("%w: message %d: %s is missing", ErrCorrupt, ref, s.place(&m))
 		}
 	}
 }
@@ -70,7 +81,21 @@ func (s *Store) message(ref uint64) (message, error) {
 	return m, nil
 }
 
+// place says where a message's octets are.
+func (s *Store) place(m *message) string {
+	if m.file != 0 {
+		return s.largePath(m.file)
+	}
+	if g := s.log.find(m.pos); g != nil {
+		return fmt.Sprintf("%s, octet %d", g.path, m.pos-g.base)
+	}
+	return fmt.Sprintf("position %d of the log", m.pos)
+}
+
 func (s *Store) openBody(m *message) (*body, error) {
+	if m.size == 0 {
+		return &body{small: buffers.Get().(*[bufferLen]byte)}, nil
+	}
 	if m.file != 0 {
 		f, err := os.Open(s.largePath(m.file))
 		if err != nil {
@@ -80,9 +105,6 @@ func (s *Store) openBody(m *message) (*body, error) {
 	}
 	g := s.log.find(m.pos)
 	if g == nil {
-		if m.size == 0 {
-			return &body{}, nil
-		}
 		return nil, os.ErrNotExist
 	}
 	f, err := g.open()
@@ -92,10 +114,84 @@ func (s *Store) openBody(m *message) (*body, error) {
 	return &body{file: f, off: int64(m.pos - g.base), size: int64(m.size)}, nil
 }
 
+// verify compares a body with its CRC, and keeps it if it is small. Large ones are compared only
+// once: clients fetch them in pieces.
+func (s *Store) verify(b *body, ref uint64, m *message) error {
+	if b.small != nil {
+		return nil
+	}
+	if b.size <= bufferLen {
+		b.small = buffers.Get().(*[bufferLen]byte)
+		if _, err := b.file.ReadAt(b.small[:b.size], b.off); err != nil {
+			return fmt.Errorf("localstore: message %d: %w", ref, err)
+		}
+		if crc32.Checksum(b.small[:b.size], castagnoli) != m.sum {
+			return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m))
+		}
+		return nil
+	}
+	if s.verified.has(ref) {
+		return nil
+	}
+	sum, err := b.sum()
+	if err != nil {
+		return fmt.Errorf("localstore: message %d: %w", ref, err)
+	}
+	if sum != m.sum {
+		return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m))
+	}
+	s.verified.add(ref)
+	return nil
+}
+
+// sum returns the CRC of a body.
+func (b *body) sum() (sum uint32, err error) {
+	buf := buffers.Get().(*[bufferLen]byte)
+	defer buffers.Put(buf)
+	for off := int64(0); off < b.size; {
+		n, err := b.ReadAt(buf[:], off)
+		if err != nil && (err != io.EOF || n == 0) {
+			return 0, err
+		}
+		sum = crc32.Update(sum, castagnoli, buf[:n])
+		off += int64(n)
+	}
+	return sum, nil
+}
+
+// verified remembers some messages.
+type verified struct {
+	mu struct {
+		sync.Mutex
+		refs map[uint64]struct{}
+	}
+}
+
+func (v *verified) has(ref uint64) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, ok := v.mu.refs[ref]
+	return ok
+}
+
+func (v *verified) add(ref uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.mu.refs == nil || len(v.mu.refs) >= 10_000 {
+		v.mu.refs = map[uint64]struct{}{}
+	}
+	v.mu.refs[ref] = struct{}{}
+}
+
 func (b *body) Size() int64 { return b.size }
 
 func (b *body) Close() error {
+	if b.small != nil {
+		buffers.Put(b.small)
+		b.small, b.size = nil, 0
+	}
 	if b.own {
+		b.own = false
 		return b.file.Close()
 	}
 	return nil
@@ -112,36 +208,39 @@ func (b *body) ReadAt(p []byte, off int64) (int, error) {
 	if short {
 		p = p[:b.size-off]
 	}
-	n, err := b.file.ReadAt(p, b.off+off)
+	var err error
+	n := len(p)
+	if b.small != nil {
+		copy(p, b.small[off:])
+	} else if n, err = b.file.ReadAt(p, b.off+off); errors.Is(err, os.ErrClosed) {
+		err = store.ErrClosed
+	}
 	if err == nil && short {
 		err = io.EOF
 	}
-	if errors.Is(err, os.ErrClosed) {
-		err = store.ErrClosed
-	}
 	return n, err
 }
-
-// Above this many octets the kernel copies from the file to the socket.
-const sendfileMin = 32 << 10
-
-var buffers = sync.Pool{New: func() any { return new([64 << 10]byte) }}
 
 func (b *body) WriteRange(w io.Writer, offset, count int64) (int64, error) {
 	if offset < 0 || count < 0 {
 		return 0, errors.New("localstore: negative range")
 	}
 	count = min(count, max(b.size-offset, 0))
-	if count >= sendfileMin {
-		if n, ok, err := sendfile(w, b.file, b.off+offset, count); ok {
-			return n, err
-		}
+	if count == 0 {
+		return 0, nil
 	}
-	buf := buffers.Get().(*[64 << 10]byte)
+	if b.small != nil {
+		n, err := w.Write(b.small[offset : offset+count])
+		return int64(n), err
+	}
+	if n, ok, err := sendfile(w, b.file, b.off+offset, count); ok {
+		return n, err
+	}
+	buf := buffers.Get().(*[bufferLen]byte)
 	defer buffers.Put(buf)
 	var done int64
 	for done < count {
-		n, err := b.ReadAt(buf[:min(int64(len(buf)), count-done)], offset+done)
+		n, err := b.ReadAt(buf[:min(bufferLen, count-done)], offset+done)
 		if n > 0 {
 			n, err = w.Write(buf[:n])
 			done += int64(n)

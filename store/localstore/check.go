@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
 	"os"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -29,7 +27,7 @@ func Check(ctx context.Context, dir string, report func(error)) (Checked, error)
 	c := checker{report: report, rows: map[uint64]int{}, live: map[uint64]int64{}}
 	s, err := open(dir, nil)
 	if err != nil {
-		return c.Checked, fmt.Errorf("localstore: %w", err)
+		return c.Checked, openError(err)
 	}
 	// Without a writer and a janitor nothing changes meanwhile.
 	close(s.written)
@@ -185,7 +183,6 @@ func (c *checker) messages(ctx context.Context) error {
 	for _, g := range c.s.graves {
 		graves[g.id] = true
 	}
-	buf := make([]byte, 1<<20)
 	var stop error
 	err := c.s.each(keyMessage, func(id uint64, value []byte) {
 		if stop = errors.Join(stop, ctx.Err()); stop != nil {
@@ -207,7 +204,7 @@ func (c *checker) messages(ctx context.Context) error {
 		if c.rows[id] != want {
 			c.problem("message %d is in mailboxes %d times, expected %d", id, c.rows[id], want)
 		}
-		c.body(id, &m, buf)
+		c.body(id, &m)
 	})
 	for id := range copies {
 		c.problem("message %d is missing", id)
@@ -215,7 +212,7 @@ func (c *checker) messages(ctx context.Context) error {
 	return errors.Join(stop, err)
 }
 
-func (c *checker) body(id uint64, m *message, buf []byte) {
+func (c *checker) body(id uint64, m *message) {
 	b, err := c.s.openBody(m)
 	if err != nil {
 		c.problem("message %d: %v", id, err)
@@ -227,22 +224,17 @@ func (c *checker) body(id uint64, m *message, buf []byte) {
 	} else if value, err := c.s.get(key(keyLarge, m.file)); err != nil || keyNum(append([]byte{0}, value...)) != id {
 		c.problem("message %d has the file %s, which belongs to another", id, largeName(m.file))
 	}
-	sum := uint32(0)
-	r := io.NewSectionReader(b, 0, b.size)
-	for {
-		n, err := r.Read(buf)
-		sum = crc32.Update(sum, castagnoli, buf[:n])
-		c.Octets += int64(n)
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			c.problem("message %d: %v", id, err)
-			return
-		}
+	if b.small != nil {
+		return
+	}
+	c.Octets += b.size
+	sum, err := b.sum()
+	if err != nil {
+		c.problem("message %d: %v", id, err)
+		return
 	}
 	if sum != m.sum {
-		c.problem("message %d is damaged", id)
+		c.problem("message %d is damaged at %s", id, c.s.place(m))
 	}
 }
 

@@ -125,6 +125,7 @@ func (s *Store) writeCheckpoint() error {
 		return err
 	}
 	for _, g := range s.log.all() {
+		n.live[g.base] += 0 // also when nothing lives in it
 		batch.Set(key(keySegment, g.base), binary.LittleEndian.AppendUint64(nil, uint64(n.live[g.base])), nil)
 	}
 	batch.Set([]byte{keyFormat}, binary.LittleEndian.AppendUint64([]byte{indexFormat}, s.log.id), nil)

@@ -23,23 +23,23 @@ func (s *Store) compact() error {
 		if end > s.checkpoint.pos || g == s.activeSegment() {
 			continue // it is still needed for recovery
 		}
-		switch live := s.live[g.base]; {
-		case live == 0:
-			if err := s.unlink(g); err != nil {
-				return err
-			}
-		case g.damaged || uint64(live)*2 >= end-g.base:
-		case rescued: // one at a time, so that checkpoints are not kept waiting
+		live, known := s.live[g.base]
+		if !known || g.damaged || live > 0 && uint64(live)*2 >= end-g.base {
+			continue
+		}
+		if live > 0 && rescued { // one at a time, so that checkpoints are not kept waiting
 			s.kickJanitor()
 			return nil
-		default:
-			rescued = true
-			if err := s.rescue(g); err != nil && !errors.Is(err, ErrCorrupt) {
-				return err
-			} else if err != nil {
-				g.damaged = true
-				s.o.Log.Error("localstore: a segment cannot be compacted and stays as it is", "err", err)
-			}
+		}
+		f := s.unlink
+		if live > 0 {
+			rescued, f = true, s.rescue
+		}
+		if err := f(g); errors.Is(err, ErrCorrupt) {
+			g.damaged = true
+			s.o.Log.Error("localstore: a segment cannot be compacted and stays as it is", "err", err)
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -51,8 +51,14 @@ func (s *Store) activeSegment() *segment {
 	return all[len(all)-1]
 }
 
-// unlink removes a segment. Bodies of it that are open stay readable.
+// unlink removes a segment. Bodies of it that are open stay readable. It does not rely on what was
+// counted: it looks once more whether the index needs one of the segment's messages.
 func (s *Store) unlink(g *segment) error {
+	if err := s.eachLiving(g, func(id uint64, _ *message, _ []byte) error {
+		return corrupt(g.path, 0, fmt.Sprintf("message %d still lives in the segment, where none was expected", id))
+	}, func() error { return nil }); err != nil {
+		return err
+	}
 	if err := s.index.Delete(key(keySegment, g.base), noSync); err != nil {
 		return fmt.Errorf("index: %w", err)
 	}
@@ -63,19 +69,11 @@ func (s *Store) unlink(g *segment) error {
 	return s.log.remove(g)
 }
 
-// rescue moves what lives in a segment to the end of the log. Nobody else moves or removes
-// messages, so what it reads of the index stays true.
+// rescue moves what lives in a segment to the end of the log.
 func (s *Store) rescue(g *segment) error {
-	f, err := g.open()
-	if err != nil {
-		return err
-	}
 	var moved []*movedRecord
 	octets := 0
 	flush := func() error {
-		if octets == 0 {
-			return nil
-		}
 		err := s.change(context.Background(), func(t *tx) error {
 			for _, r := range moved {
 				if _, err := t.do(r); err != nil {
@@ -84,12 +82,35 @@ func (s *Store) rescue(g *segment) error {
 			}
 			return nil
 		})
-		moved, octets = moved[:0], 0
+		moved, octets = nil, 0
+		return err
+	}
+	err := s.eachLiving(g, func(id uint64, m *message, body []byte) error {
+		if crc32.Checksum(body, castagnoli) != m.sum {
+			return corrupt(g.path, m.pos-g.base, fmt.Sprintf("message %d is damaged", id))
+		}
+		moved = append(moved, &movedRecord{id: id, from: m.pos, message: *m, body: body})
+		octets += len(body)
+		return nil
+	}, func() error {
+		if octets < rescueBytes {
+			return nil
+		}
+		return flush()
+	})
+	return errors.Join(err, flush())
+}
+
+// eachLiving calls f for every message of a segment that is where the index says it is, and then
+// after each group. Only the janitor moves and removes messages, so what it sees stays true.
+func (s *Store) eachLiving(g *segment, f func(id uint64, m *message, body []byte) error, then func() error) error {
+	file, err := g.open()
+	if err != nil {
 		return err
 	}
 	end := g.end()
 	for pos := g.base + segmentHeaderLen; pos < end; {
-		group, ok, err := g.readGroup(f, nil, pos, end)
+		group, ok, err := g.readGroup(file, nil, pos, end)
 		if err != nil {
 			return err
 		}
@@ -105,22 +126,17 @@ func (s *Store) rescue(g *segment) error {
 			if err != nil {
 				return err
 			}
-			if crc32.Checksum(body, castagnoli) != m.sum {
-				return corrupt(g.path, m.pos-g.base, fmt.Sprintf("message %d is damaged", id))
-			}
-			moved = append(moved, &movedRecord{id: id, from: m.pos, message: *m, body: body})
-			octets += len(body)
-			return nil
+			return f(id, m, body)
 		})
-		if err == nil && octets >= rescueBytes {
-			err = flush()
+		if err == nil {
+			err = then()
 		}
 		if err != nil {
 			return err
 		}
 		pos += uint64(len(group))
 	}
-	return flush()
+	return nil
 }
 
 // eachMessage calls f for every message whose octets stand in a group.

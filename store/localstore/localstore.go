@@ -16,6 +16,7 @@ import (
 	"weak"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"restante/imap"
 	"restante/mailbox"
@@ -44,10 +45,11 @@ type Options struct {
 
 // Commit tells of one group of changes that became durable together.
 type Commit struct {
-	Changes int           // how many
-	Bytes   int           // octets of log
-	Sync    time.Duration // how long fdatasync took
-	Total   time.Duration
+	Changes  int           // how many
+	Bytes    int           // octets of log
+	Position uint64        // of the end of the log
+	Sync     time.Duration // how long fdatasync took
+	Total    time.Duration
 }
 
 const (
@@ -67,15 +69,16 @@ type Store struct {
 	index *pebble.DB
 	log   mailLog
 
-	queue   chan *change
-	control chan func()
-	written chan struct{} // closed when the writer has ended
-	kick    chan struct{}
-	stop    chan struct{}
-	swept   chan struct{} // closed when the janitor has ended
-	failure atomic.Pointer[error]
-	seq     atomic.Uint64 // of the newest group that everybody can see
-	loading sync.Mutex    // of accounts
+	queue    chan *change
+	control  chan func()
+	written  chan struct{} // closed when the writer has ended
+	kick     chan struct{}
+	stop     chan struct{}
+	swept    chan struct{} // closed when the janitor has ended
+	failure  atomic.Pointer[error]
+	seq      atomic.Uint64 // of the newest group that everybody can see
+	loading  sync.Mutex    // of accounts
+	verified verified
 
 	// gate keeps Close from closing what is being read or submitted to.
 	gate   sync.RWMutex
@@ -116,11 +119,18 @@ var _ store.Store = (*Store)(nil)
 func Open(dir string, o *Options) (*Store, error) {
 	s, err := open(dir, o)
 	if err != nil {
-		return nil, fmt.Errorf("localstore: %w", err)
+		return nil, openError(err)
 	}
 	go s.write()
 	go s.janitor()
 	return s, nil
+}
+
+func openError(err error) error {
+	if errors.Is(err, pebble.ErrCorruption) {
+		return fmt.Errorf("%w: the index: %w; restore it from a backup, or remove it to have it made anew from the log, if that is whole", ErrCorrupt, err)
+	}
+	return fmt.Errorf("localstore: %w", err)
 }
 
 func open(dir string, o *Options) (_ *Store, err error) {
@@ -201,10 +211,18 @@ func openIndex(dir string, o *Options) (*pebble.DB, error) {
 	opts := &pebble.Options{
 		CacheSize:          o.CacheBytes,
 		DisableWAL:         true,
+		FS:                 vfs.Default, // without a goroutine that outlives an Open that fails
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLog{o.Log},
 		MemTableSize:       32 << 20,
 		MaxOpenFiles:       1000,
+	}
+	opts.EventListener = &pebble.EventListener{
+		BackgroundError: func(err error) { o.Log.Error("localstore: index", "err", err) },
+		// Whoever reads what is damaged gets an error; the rest goes on.
+		DataCorruption: func(i pebble.DataCorruptionInfo) {
+			o.Log.Error("localstore: index is damaged", "file", i.Path, "err", i.Details)
+		},
 	}
 	return pebble.Open(dir, opts)
 }

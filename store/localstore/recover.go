@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,7 @@ func (s *Store) readState() error {
 	}); err != nil {
 		return err
 	}
+	s.live = maps.Clone(s.mu.live)
 	return s.each(keyGrave, func(id uint64, _ []byte) { s.graves = append(s.graves, grave{id: id}) })
 }
 

@@ -98,7 +98,7 @@ func (s *Store) group(first *change) {
 				}
 			}
 		} else if s.o.OnCommit != nil {
-			s.o.OnCommit(Commit{Changes: len(changes), Bytes: len(t.buf), Sync: sync, Total: time.Since(start)})
+			s.o.OnCommit(Commit{Changes: len(changes), Bytes: len(t.buf), Position: s.log.pos, Sync: sync, Total: time.Since(start)})
 		}
 	}
 	t.end()
