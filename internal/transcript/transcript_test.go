@@ -19,6 +19,7 @@ import (
 type fake struct {
 	answers  map[string]string
 	received []string
+	limit    time.Duration // for tests of silence
 }
 
 func (f *fake) target(t *testing.T) Target {
@@ -44,7 +45,7 @@ func (f *fake) target(t *testing.T) Target {
 		Dial:     func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) },
 		User:     "ann",
 		Password: "secret",
-		Limit:    time.Second / 4,
+		Limit:    f.limit,
 		Seed:     func(string, []byte, []imap.Flag, time.Time) error { return nil },
 	}
 }
@@ -190,6 +191,9 @@ func TestRejected(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fake{answers: map[string]string{"SELECT INBOX": selected, tt.command: tt.answer}}
+			if tt.name == "silence" || tt.name == "not closed" {
+				f.limit = time.Second / 4
+			}
 			err := run(t, f, tt.text+"\n", "rev1", "plain")
 			if err == nil {
 				t.Fatal("accepted")
