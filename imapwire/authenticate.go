@@ -40,10 +40,11 @@ func parseAuthenticate(l *lexer, _ bool) Command {
 	}
 	c.HasInitial = true
 	start := l.pos
-	b := l.span(base64Char)
+	l.span(base64Char)
 	for l.take('=') {
 	}
-	if b = l.buf[start:l.pos]; len(b) == 0 {
+	b := l.buf[start:l.pos]
+	if len(b) == 0 {
 		l.fail("initial-resp", "expected base64")
 	}
 	if len(b) == 1 && b[0] == '=' {

@@ -83,7 +83,7 @@ func (sc *script) parseLine(st *step, text string) error {
 		if st.text == "..." {
 			st.rest = true
 			if st.op != '*' {
-				return fmt.Errorf("only A* can be ...")
+				return fmt.Errorf("an ellipsis can only stand behind A*")
 			}
 			return nil
 		}
