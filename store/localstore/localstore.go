@@ -40,7 +40,8 @@ type Options struct {
 	NoSync          bool          // for tests and benchmarks: nothing is durable
 	OnCommit        func(Commit)  // called after every group, on the goroutine that writes: must be quick
 
-	fault func(op string, b []byte) (int, error)
+	fault   func(op string, b []byte) (int, error)
+	indexFS vfs.FS // of tests that need no index on the disk
 }
 
 // Commit tells of one group of changes that became durable together.
@@ -200,6 +201,9 @@ func (o *Options) defaults() {
 	if o.CacheRows <= 0 {
 		o.CacheRows = 2_000_000
 	}
+	if o.indexFS == nil {
+		o.indexFS = vfs.Default // Pebble's own default leaves a goroutine behind when Open fails
+	}
 	if o.CheckpointEvery <= 0 {
 		o.CheckpointEvery = 30 * time.Second
 	}
@@ -211,7 +215,7 @@ func openIndex(dir string, o *Options) (*pebble.DB, error) {
 	opts := &pebble.Options{
 		CacheSize:          o.CacheBytes,
 		DisableWAL:         true,
-		FS:                 vfs.Default, // without a goroutine that outlives an Open that fails
+		FS:                 o.indexFS,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             pebbleLog{o.Log},
 		MemTableSize:       32 << 20,

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -56,9 +57,10 @@ func (s *Store) recover() error {
 			return err
 		}
 	}
-	if s.log.pos < from.pos {
-		g := segments[len(segments)-1]
-		return corrupt(g.path, s.log.pos-g.base, fmt.Sprintf("the log ends here, but the index knows more, up to position %d", from.pos))
+	for base, n := range s.mu.live {
+		if n > 0 && !slices.ContainsFunc(segments, func(g *segment) bool { return g.base == base }) {
+			s.o.Log.Error("localstore: a segment with messages is missing; they cannot be read", "file", filepath.Join(s.log.dir, segmentName(base)), "octets", n)
+		}
 	}
 	if err := s.settle(last); err != nil {
 		return err
@@ -162,7 +164,9 @@ func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
 	s.log.active, s.log.file, s.log.pos = g, g.mu.file, pos
 	size := g.end()
 	if next != nil {
-		size = next.base
+		size = min(size, next.base)
+	} else if size < pos {
+		return nil, corrupt(g.path, size-g.base, fmt.Sprintf("the log ends here, but the index knows more, up to octet %d", pos-g.base))
 	}
 	last = prev
 	var buf []byte
