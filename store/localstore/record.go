@@ -386,7 +386,7 @@ func (r *storeRecord) apply(t *tx) (int, error) {
 		return 0, err
 	}
 	if len(r.keywords) > 0 {
-		bits := r.bits
+		var bits mailbox.FlagBits
 		if v, bits, err = v.Bits(r.keywords); err != nil {
 			return 0, err
 		}
@@ -552,6 +552,6 @@ func (r *movedRecord) decode(d *decoder) {
 
 func (r *movedRecord) apply(t *tx) (int, error) {
 	t.addMessage(r.id, r.message)
-	t.live[t.s.log.base(r.from)] -= int64(r.size)
+	t.live[t.s.log.base(r.from)] -= r.weight
 	return 1, nil
 }
