@@ -220,7 +220,7 @@ func (c *checker) body(id uint64, m *message) {
 	}
 	defer b.Close()
 	if m.file == 0 {
-		c.live[c.s.log.base(m.pos)] += int64(m.size)
+		c.live[c.s.log.base(m.pos)] += m.weight
 	} else if value, err := c.s.get(key(keyLarge, m.file)); err != nil || keyNum(append([]byte{0}, value...)) != id {
 		c.problem("message %d has the file %s, which belongs to another", id, largeName(m.file))
 	}

@@ -252,8 +252,8 @@ func (s *Store) reap(batch *pebble.Batch, n *snapshot) (files []uint64, reaped m
 			batch.Delete(key(keyLarge, m.file), nil)
 		} else {
 			base := s.log.base(m.pos)
-			reaped[base] += int64(m.size)
-			n.live[base] -= int64(m.size)
+			reaped[base] += m.weight
+			n.live[base] -= m.weight
 		}
 		batch.Delete(key(keyMessage, g.id), nil)
 		batch.Delete(key(keyGrave, g.id), nil)

@@ -21,7 +21,7 @@ const (
 	keyCopies   = 'c' // message                  -> how many rows refer to it, when that is not 1
 	keyGrave    = 'g' // message                  -> nothing; no row refers to it
 	keyLarge    = 'l' // file                     -> message
-	keySegment  = 's' // position                 -> octets of live bodies
+	keySegment  = 's' // position                 -> octets that live messages need
 	indexFormat = 1
 )
 
@@ -64,6 +64,14 @@ type message struct {
 	pos     uint64 // of the body in the log, if there is no such file
 	off     int    // the same, in the group
 	summary []byte
+	weight  int64 // octets that it needs in the log while it lives
+}
+
+// weigh sets the message's weight. What has no octets in the log is told by the index alone.
+func (m *message) weigh() {
+	if m.weight = 0; m.file == 0 && m.size > 0 {
+		m.weight = int64(m.size) + int64(len(m.summary))
+	}
 }
 
 // encode appends the message and its body to a group, and remembers where the body is.
@@ -73,6 +81,7 @@ func (m *message) encode(group, body []byte) []byte {
 	b = binary.AppendUvarint(b, m.file)
 	b = appendBytes(b, m.summary)
 	m.off = len(b)
+	m.weigh()
 	return append(b, body...)
 }
 
@@ -80,6 +89,7 @@ func (m *message) encode(group, body []byte) []byte {
 func (m *message) decode(d *decoder) (body []byte) {
 	m.size, m.sum, m.file, m.summary = uint32(d.uvarint()), d.uint32(), d.uvarint(), d.bytes()
 	m.off = d.i
+	m.weigh()
 	if m.file == 0 {
 		return d.take(uint64(m.size))
 	}
@@ -102,6 +112,7 @@ func parseMessage(b []byte) (m message, ok bool) {
 	if d.i < len(b) {
 		m.summary = b[d.i:]
 	}
+	m.weigh()
 	return m, !d.bad
 }
 

@@ -97,7 +97,7 @@ type Store struct {
 	// The janitor's.
 	graves     []grave
 	checkpoint state            // the last one
-	live       map[uint64]int64 // octets of live bodies by segment, at that checkpoint
+	live       map[uint64]int64 // octets that live messages need, by segment, at that checkpoint
 
 	mu struct {
 		sync.Mutex
@@ -108,7 +108,7 @@ type Store struct {
 		handles         map[*handle]struct{}
 		idle            *list.List // of *box, the latest first
 		idleCost        int
-		live            map[uint64]int64 // octets of bodies that are referred to, by segment
+		live            map[uint64]int64 // octets that messages need, by segment
 	}
 }
 

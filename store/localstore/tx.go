@@ -168,7 +168,7 @@ func (t *tx) addMessage(id uint64, m message) {
 	if m.file != 0 {
 		m.pos = 0
 	} else {
-		t.live[t.s.log.base(t.pos)] += int64(m.size)
+		t.live[t.s.log.base(t.pos)] += m.weight
 	}
 	t.messages = append(t.messages, indexedMessage{id, m})
 }
