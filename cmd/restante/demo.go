@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"text/template"
@@ -29,6 +30,11 @@ func serveDemo(ctx context.Context, w io.Writer, c serverConfig, log *slog.Logge
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(c.Data)) }()
 	demoDefaults(&c)
+	if c.LogLevel == "" { // no lines between those to paste
+		if log, err = newLogger(os.Stderr, "warn"); err != nil {
+			return err
+		}
+	}
 	s, err := startServer(ctx, c, log)
 	if err != nil {
 		return err
@@ -64,8 +70,8 @@ func (s *server) present(ctx context.Context, w io.Writer, c serverConfig) error
 		return err
 	}
 	g := demoGuide{
-		User: demoUser, Password: password, Dir: c.Data, IMAP: s.imapAddr, IMAPS: s.imapsAddr, LMTP: s.lmtpAddr, HTTP: s.httpAddr,
-		Cert: s.selfSigned, Accounts: filepath.Join(c.Data, "accounts.toml"),
+		User: demoUser, Password: password, IMAP: s.imapAddr, IMAPS: s.imapsAddr, LMTP: s.lmtpAddr, HTTP: s.httpAddr,
+		Cert: s.selfSigned, Accounts: filepath.Join(c.Data, "accounts.toml"), Attachments: filepath.Join(c.Data, "attachments"),
 	}
 	if g.Cert == "" {
 		g.Cert = c.TLSCert
@@ -88,8 +94,28 @@ func demoCommand(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if found, err := exec.LookPath("restante"); err == nil && sameFile(found, self) {
+		return "restante", nil
+	}
 	link := filepath.Join(dir, "restante")
 	return link, os.Symlink(self, link)
+}
+
+func sameFile(a, b string) bool {
+	ia, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	ib, err := os.Stat(b)
+	return err == nil && os.SameFile(ia, ib)
+}
+
+// shellWord returns a word as it is written in a shell.
+func shellWord(s string) string {
+	if strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._:@+-") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // demoWords are short, and hard to mistake for each other.
@@ -101,8 +127,8 @@ mirror monkey needle nutmeg ocean olive orange otter oyster paddle pepper pigeon
 quartz rabbit raven ribbon river rocket saddle salmon sandal shadow silver spider spruce summer sunset thunder
 tiger timber tulip turtle valley velvet violin walnut willow window winter yellow zebra`
 
-// demoPassword returns a password that is easily typed: four words, 27 bits, for the loopback
-// interface and an hour.
+// demoPassword returns a password that is easily typed: four words of a hundred, enough for a
+// server on loopback that soon ends.
 func demoPassword() (string, error) {
 	all := strings.Fields(demoWords)
 	words := make([]string, 4)
@@ -117,13 +143,13 @@ func demoPassword() (string, error) {
 }
 
 type demoGuide struct {
-	User, Password, Dir, Command, Cert, Accounts string
-	IMAP, IMAPS, LMTP, HTTP, Port                string
+	User, Password, Command, Cert, Accounts, Attachments string
+	IMAP, IMAPS, LMTP, HTTP, Port                        string
 }
 
 // guide is what --demo prints: what is not a comment can be pasted into a shell, line by line or
 // all of it.
-var guide = template.Must(template.New("guide").Parse(`# Restante serves a demonstration mailbox until you press Ctrl-C; then all of it is removed.
+var guide = template.Must(template.New("guide").Funcs(template.FuncMap{"sh": shellWord}).Parse(`# Restante serves a demonstration mailbox until you press Ctrl-C; then all of it is removed.
 #
 #   user         {{.User}}
 #   password     {{.Password}}
@@ -144,29 +170,29 @@ var guide = template.Must(template.New("guide").Parse(`# Restante serves a demon
 # Paste any of these lines into another shell.
 {{if .Port}}
 # The mailboxes, the newest messages, a search everywhere:
-RESTANTE_PASSWORD={{.Password}} {{.Command}} ls --server imaps://{{.User}}@localhost:{{.Port}} --cafile {{.Cert}}
-{{.Command}} list INBOX --config {{.Accounts}}
-{{.Command}} search '*' from:bob garden --config {{.Accounts}}
+RESTANTE_PASSWORD={{.Password}} {{sh .Command}} ls --server imaps://{{.User}}@localhost:{{.Port}} --cafile {{sh .Cert}}
+{{sh .Command}} list INBOX --config {{sh .Accounts}}
+{{sh .Command}} search '*' from:bob garden --config {{sh .Accounts}}
 
 # A message in HTML, one in Japanese, one with attachments, and the attachments:
-{{.Command}} show INBOX 3 --config {{.Accounts}}
-{{.Command}} show INBOX 7 --config {{.Accounts}}
-{{.Command}} show INBOX 4 --config {{.Accounts}}
-{{.Command}} show INBOX 4 --save-attachments {{.Dir}}/attachments --config {{.Accounts}}
+{{sh .Command}} show INBOX 3 --config {{sh .Accounts}}
+{{sh .Command}} show INBOX 7 --config {{sh .Accounts}}
+{{sh .Command}} show INBOX 4 --config {{sh .Accounts}}
+{{sh .Command}} show INBOX 4 --save-attachments {{sh .Attachments}} --config {{sh .Accounts}}
 
 # Changes; lines of JSON for programs:
-{{.Command}} search INBOX is:unread --uids --config {{.Accounts}} | {{.Command}} flag INBOX - +seen --config {{.Accounts}}
-{{.Command}} move INBOX 13:15 Archive/Garden --create --config {{.Accounts}}
-{{.Command}} list INBOX --json --config {{.Accounts}}
+{{sh .Command}} search INBOX is:unread --uids --config {{sh .Accounts}} | {{sh .Command}} flag INBOX - +seen --config {{sh .Accounts}}
+{{sh .Command}} move INBOX 13:15 Archive/Garden --create --config {{sh .Accounts}}
+{{sh .Command}} list INBOX --json --config {{sh .Accounts}}
 
 # With curl:
-curl --cacert {{.Cert}} -u {{.User}}:{{.Password}} imaps://localhost:{{.Port}}/
-curl --cacert {{.Cert}} -u {{.User}}:{{.Password}} 'imaps://localhost:{{.Port}}/INBOX;UID=1'
+curl --cacert {{sh .Cert}} -u {{.User}}:{{.Password}} imaps://localhost:{{.Port}}/
+curl --cacert {{sh .Cert}} -u {{.User}}:{{.Password}} 'imaps://localhost:{{.Port}}/INBOX;UID=1'
 
 # With Python:
 python3 - <<'END'
 import imaplib, ssl
-M = imaplib.IMAP4_SSL('localhost', {{.Port}}, ssl_context=ssl.create_default_context(cafile='{{.Cert}}'))
+M = imaplib.IMAP4_SSL('localhost', {{.Port}}, ssl_context=ssl.create_default_context(cafile={{printf "%q" .Cert}}))
 M.login('{{.User}}', '{{.Password}}')
 M.select('Inbox')
 typ, data = M.search(None, 'ALL')
@@ -178,5 +204,5 @@ M.logout()
 END
 {{end}}
 # More:
-{{.Command}} --help
+{{sh .Command}} --help
 `))

@@ -329,10 +329,24 @@ func (v *view) text(ctx context.Context, root *imap.Part, w io.Writer) error {
 			return err
 		}
 		plain := html2text.HTML2TextWithOptions(b.String(), html2text.WithUnixLineBreaks(), html2text.WithLinksInnerText(), html2text.WithListSupport())
-		_, err = io.WriteString(w, strings.TrimSpace(plain)+"\n")
+		_, err = io.WriteString(w, tidy(plain))
 		return err
 	}
 	return nil
+}
+
+// tidy removes white space at the ends of lines, and more than one empty line in a row.
+func tidy(text string) string {
+	var out []byte
+	empty := true // at the start, or behind an empty line
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n\u00a0")
+		if line != "" || !empty {
+			out = append(append(out, line...), '\n')
+		}
+		empty = line == ""
+	}
+	return strings.TrimRight(string(out), "\n") + "\n"
 }
 
 // plainText writes a text part with LF at the end of every line, the last one too.

@@ -44,9 +44,11 @@ type attachmentJSON struct {
 var summaryItems = []imap.FetchItem{imap.FetchUID, imap.FetchFlags, imap.FetchDate, imap.FetchSize, imap.FetchEnvelope, imap.FetchStructure}
 
 func newMessageJSON(account, mailbox string, m *imap.Message) messageJSON {
-	j := messageJSON{Account: account, Mailbox: mailbox, UID: m.UID, Received: m.InternalDate, Flags: m.Flags, Size: m.Size}
-	if j.Flags == nil {
-		j.Flags = []imap.Flag{}
+	j := messageJSON{Account: account, Mailbox: mailbox, UID: m.UID, Received: m.InternalDate, Flags: []imap.Flag{}, Size: m.Size}
+	for _, f := range m.Flags {
+		if !f.Equal(imap.Recent) { // says something of the session, not of the message
+			j.Flags = append(j.Flags, f)
+		}
 	}
 	if e := m.Envelope; e != nil {
 		j.Date, j.Subject, j.MessageID, j.InReplyTo = e.Date, e.Subject, e.MessageID, e.InReplyTo

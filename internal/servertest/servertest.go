@@ -92,52 +92,62 @@ type Server struct {
 	log  *tail
 }
 
-// Start runs a server on the data folder, on loopback ports that the kernel chooses, until the
-// test ends. args are added to the command line.
+// Start builds the command and runs a server on the data folder, on loopback ports that the kernel
+// chooses, until the test ends. args are added to the command line.
 func Start(t testing.TB, data string, args ...string) *Server {
 	t.Helper()
-	s := &Server{Binary: Build(t), Data: data, gone: make(chan error, 1), log: &tail{}}
-	args = append([]string{"serve", "--data", data, "--imap", "127.0.0.1:0", "--imaps", "127.0.0.1:0",
-		"--lmtp", "127.0.0.1:0"}, args...)
-	s.cmd = exec.Command(s.Binary, args...)
-	stderr, err := s.cmd.StderrPipe()
+	s, err := Run(Build(t), data, args...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	s.PID = s.cmd.Process.Pid
-	serving := make(chan string, 1)
-	cmd := s.cmd
-	go func() {
-		s.follow(stderr, serving)
-		s.gone <- cmd.Wait()
-	}()
 	t.Cleanup(func() {
 		if err := s.Stop(); err != nil {
 			t.Errorf("restante serve: %v\n%s", err, s.Log())
 		}
 	})
+	return s
+}
+
+// Run is Start for a command that is built already, and for callers who stop the server
+// themselves.
+func Run(binary, data string, args ...string) (*Server, error) {
+	s := &Server{Binary: binary, Data: data, gone: make(chan error, 1), log: &tail{}}
+	args = append([]string{"serve", "--data", data, "--imap", "127.0.0.1:0", "--imaps", "127.0.0.1:0",
+		"--lmtp", "127.0.0.1:0"}, args...)
+	cmd := exec.Command(s.Binary, args...)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s.cmd, s.PID = cmd, cmd.Process.Pid
+	serving := make(chan string, 1)
+	go func() {
+		s.follow(stderr, serving)
+		s.gone <- cmd.Wait()
+	}()
 	select {
 	case line := <-serving:
 		s.IMAPAddr, s.IMAPSAddr = field(line, "imap"), field(line, "imaps")
 		s.LMTPAddr, s.HTTPAddr = field(line, "lmtp"), field(line, "http")
 	case err := <-s.gone:
-		s.gone <- err
-		t.Fatalf("restante serve ended: %v\n%s", err, s.Log())
+		return nil, fmt.Errorf("restante serve ended: %v\n%s", err, s.Log())
 	case <-time.After(60 * time.Second):
-		t.Fatalf("restante serve does not start\n%s", s.Log())
+		s.Kill()
+		return nil, fmt.Errorf("restante serve does not start\n%s", s.Log())
 	}
 	s.CertFile = filepath.Join(data, "self-signed.crt")
 	pem, err := os.ReadFile(s.CertFile)
 	if err != nil {
-		t.Fatal(err)
+		s.Kill()
+		return nil, err
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pem)
 	s.TLSConfig = &tls.Config{RootCAs: pool, ServerName: "localhost"}
-	return s
+	return s, nil
 }
 
 // follow keeps the log, and sends the line that says where the server listens.
