@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"restante/imap"
+	"restante/internal/servertest"
+	"restante/message"
+)
+
+// runDemo starts a demonstration on free ports, in a temporary folder that it is alone in, and
+// returns what it prints. stop ends it as Ctrl-C does.
+func runDemo(t *testing.T, tmp string) (guide string, stop func() error) {
+	t.Helper()
+	cmd := exec.Command(binary(t), "serve", "--demo", "--imap", "127.0.0.1:0", "--imaps", "127.0.0.1:0", "--lmtp", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp, "PATH=/usr/local/bin:/usr/bin:/bin")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := false
+	stop = func() error {
+		if ended {
+			return nil
+		}
+		ended = true
+		_ = cmd.Process.Signal(syscall.SIGINT)
+		kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+		defer kill.Stop()
+		return cmd.Wait()
+	}
+	t.Cleanup(func() { _ = stop() })
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		guide += lines.Text() + "\n"
+		if strings.HasSuffix(lines.Text(), " --help") {
+			return guide, stop
+		}
+	}
+	t.Fatalf("the guide ends early:\n%s%s", guide, &stderr)
+	return
+}
+
+// pasted splits what the demonstration prints into what one pastes at a time: a line, or one with
+// the document that follows it.
+func pasted(guide string) (commands []string) {
+	end := ""
+	for line := range strings.Lines(guide) {
+		switch {
+		case end != "":
+			commands[len(commands)-1] += line
+			if strings.TrimSpace(line) == end {
+				end = ""
+			}
+		case strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "":
+		default:
+			commands = append(commands, line)
+			if m := regexp.MustCompile(`<<'(\w+)'`).FindStringSubmatch(line); m != nil {
+				end = m[1]
+			}
+		}
+	}
+	return commands
+}
+
+// TestDemo pastes every line that the demonstration prints into a shell of its own.
+func TestDemo(t *testing.T) {
+	servertest.Need(t, "curl", "curl")
+	servertest.Need(t, "python3", "python3")
+	tmp := t.TempDir()
+	guide, stop := runDemo(t, tmp)
+	want := map[string]string{ // by a piece of the command, what it must print
+		" ls --server":       `(?m)^Reisen/Köln +1 +0 `,
+		" list INBOX --conf": `(?m)^  7  2026-11-09 .* 佐藤花子 +来週の会議について$`,
+		" search '*' from:":  `(?m)^INBOX +15 .* Re: Tools for the garden$`,
+		" show INBOX 3 ":     `(?m)^Three books are due$`,
+		" show INBOX 7 ":     `来週の会議は水曜日の午後三時`,
+		" show INBOX 4 --c":  `(?m)^\[2\] report.pdf  application/pdf`,
+		"--save-attachments": `attachments/report.pdf`,
+		"| ":                 `(?m)^8 messages changed$`,
+		" move INBOX 13:15":  `(?m)^3 messages moved to Archive/Garden$`,
+		"--json":             `(?m)^{"account":"demo","mailbox":"INBOX","uid":18,`,
+		"INBOX;UID=1'":       `Subject: Welcome to your mailbox`,
+		"imaplib":            `(?m)^Message b'1'\nb'Date: Mon, 02 Nov 2026 09:00:00 \+0100\\r\\n`,
+		" --help":            `Serve mail:`,
+		"imaps://localhost":  `(LIST|Subject)`,
+	}
+	commands := pasted(guide)
+	if len(commands) < 12 {
+		t.Fatalf("only %d lines to paste:\n%s", len(commands), guide)
+	}
+	for _, command := range commands {
+		cmd := exec.Command("sh", "-e")
+		cmd.Stdin = strings.NewReader(command)
+		cmd.Dir = t.TempDir()
+		cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "HOME=" + cmd.Dir, "TZ=UTC"}
+		if path, err := exec.LookPath("python3"); err == nil {
+			cmd.Env[0] = "PATH=" + path[:strings.LastIndexByte(path, '/')] + ":/usr/local/bin:/usr/bin:/bin"
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s%v\n%s", command, err, out)
+			continue
+		}
+		checked := false
+		for piece, pattern := range want {
+			if strings.Contains(command, piece) {
+				checked = true
+				if !regexp.MustCompile(pattern).Match(out) {
+					t.Errorf("%sprints no %q:\n%s", command, pattern, out)
+				}
+			}
+		}
+		if !checked {
+			t.Errorf("this test does not know what to expect of %s", command)
+		}
+	}
+	if err := stop(); err != nil {
+		t.Errorf("Ctrl-C: %v", err)
+	}
+	left, err := os.ReadDir(tmp)
+	if err != nil || len(left) != 0 {
+		t.Errorf("something is left behind: %v, %v", left, err)
+	}
+}
+
+// TestDemoPortTaken says what to do when a port is in use, and leaves nothing behind.
+func TestDemoPortTaken(t *testing.T) {
+	l, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	tmp := t.TempDir()
+	cmd := exec.Command(binary(t), "serve", "--demo", "--imap", l.Addr().String(), "--imaps", "off", "--lmtp", "off")
+	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("ends with %v", err)
+	}
+	if !strings.Contains(string(out), "--imap "+l.Addr().String()) || !strings.Contains(string(out), "choose another port") {
+		t.Errorf("says %s", out)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) != 0 {
+		t.Errorf("something is left behind: %v", left)
+	}
+}
+
+// TestDemoMessages checks that every file is used, and is a message with a date, a sender and an
+// identity.
+func TestDemoMessages(t *testing.T) {
+	files, err := fs.Glob(demoFiles, "demo/*.eml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := map[string]bool{}
+	total := 0
+	for _, box := range demoMailboxes {
+		last := time.Time{}
+		for _, m := range box.messages {
+			used["demo/"+m.file+".eml"] = true
+			total++
+			msg, err := m.load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if msg.Date.Before(last) {
+				t.Errorf("%s: %s is older than the message before it", box.name, m.file)
+			}
+			last = msg.Date
+			st, err := message.Parse(msg.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if msg.Date.IsZero() || len(st.Envelope.From) == 0 || st.Envelope.MessageID == "" {
+				t.Errorf("%s: date %v, envelope %+v", m.file, msg.Date, st.Envelope)
+			}
+		}
+	}
+	if total < 20 || len(used) != total || len(files) != total {
+		t.Errorf("%d messages of %d files, and there are %d files", total, len(used), len(files))
+	}
+	if demoMailboxes[0].name != imap.Inbox {
+		t.Error("INBOX is not the first")
+	}
+}
