@@ -158,10 +158,8 @@ func open(dir string, o *Options) (_ *Store, err error) {
 	s.mu.live = map[uint64]int64{}
 	s.log.dir, s.log.hooks = filepath.Join(dir, "log"), &s.hooks
 
-	for _, d := range []string{dir, s.log.dir, s.largeDir()} {
-		if err := os.MkdirAll(d, 0o700); err != nil {
-			return nil, err
-		}
+	if err := s.makeDirs(); err != nil {
+		return nil, err
 	}
 	if s.lock, err = lockDir(dir); err != nil {
 		return nil, err
@@ -171,9 +169,6 @@ func open(dir string, o *Options) (_ *Store, err error) {
 			s.release()
 		}
 	}()
-	if err := s.hooks.syncDir(dir); err != nil {
-		return nil, err
-	}
 	if s.index, err = openIndex(filepath.Join(dir, "index"), &s.o); err != nil {
 		return nil, fmt.Errorf("index: %w", err)
 	}
@@ -181,6 +176,22 @@ func open(dir string, o *Options) (_ *Store, err error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// makeDirs makes the directories of a new store, durably.
+func (s *Store) makeDirs() error {
+	_, err := os.Stat(s.dir)
+	for _, d := range []string{s.dir, s.log.dir, s.largeDir()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		if err := s.hooks.syncDir(filepath.Dir(s.dir)); err != nil {
+			return err
+		}
+	}
+	return s.hooks.syncDir(s.dir)
 }
 
 func (o *Options) defaults() {

@@ -468,3 +468,37 @@ func TestLargeOrphans(t *testing.T) {
 	}
 	must(t, s.Close())
 }
+
+// TestCheckpointFails lets a checkpoint fail: the store stops, and the log has everything.
+func TestCheckpointFails(t *testing.T) {
+	dir := t.TempDir()
+	checkpoints := 0
+	s := openTest(t, dir, &Options{CheckpointEvery: 5 * time.Millisecond, fault: func(op string, _ []byte) (int, error) {
+		if op == "checkpoint" {
+			if checkpoints++; checkpoints == 3 {
+				return 0, errors.New("input/output error")
+			}
+		}
+		return 0, nil
+	}})
+	a, b := newBoxFor(t, s, "ann")
+	var acked []imap.UID
+	eventually(t, "failure", func() bool {
+		r, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("hello")})
+		acked = append(acked, r.UIDs...)
+		if err != nil && !errors.Is(err, store.ErrFailed) {
+			t.Fatal(err)
+		}
+		return err != nil
+	})
+	must(t, b.Close())
+	must(t, s.Close())
+	s = openTest(t, dir, nil)
+	_, b = reopenBox(t, s, a.ID())
+	if got := uids(b.Version()); !slices.Equal(got, acked) {
+		t.Errorf("after reopening there are %v, acknowledged were %v", got, acked)
+	}
+	must(t, b.Close())
+	must(t, s.Close())
+	checkStore(t, dir)
+}
