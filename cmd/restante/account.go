@@ -132,11 +132,11 @@ func expandHome(path string) string {
 }
 
 // ask asks for the password on the terminal.
-func (a *account) ask(w io.Writer) (err error) {
+func (a *account) ask(ctx context.Context, w io.Writer) (err error) {
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return fmt.Errorf("no password for %s: set %s or use --password-command; there is no terminal to ask on", a.user, passwordVariable)
 	}
-	a.password, err = promptPassword(w, fmt.Sprintf("Password for %s at %s: ", a.user, a.url))
+	a.password, err = promptPassword(ctx, w, fmt.Sprintf("Password for %s at %s: ", a.user, a.url))
 	a.needsAsk = false
 	return err
 }

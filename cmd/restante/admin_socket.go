@@ -45,11 +45,17 @@ type importProgress struct {
 	Error string `json:"error,omitempty"`
 }
 
+// maxSocketPath is the limit of Linux, without the NUL at the end (unix(7)); others are near it.
+const maxSocketPath = 107
+
 // listenAdmin opens the socket; one that a killed server left behind is replaced. The caller holds
 // the lock of the data folder, so no other server listens on it.
 func listenAdmin(path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
+	}
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("%s: the path of a socket can have %d octets at most; choose a shorter path for the data folder", path, maxSocketPath)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {

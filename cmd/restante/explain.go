@@ -33,6 +33,7 @@ func explain(err error, a *account) error {
 
 func explanation(err error, a *account) string {
 	text := clean(err.Error())
+	var refused *imap.Error
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var wrongName x509.HostnameError
@@ -47,6 +48,8 @@ func explanation(err error, a *account) string {
 			"give its file with --cafile (cafile = in the configuration)", a.url)
 	case errors.As(err, &wrongName):
 		return fmt.Sprintf("%s: %s; use a host name that the certificate is for", a.url, clean(wrongName.Error()))
+	case errors.As(err, &refused) && refused.Code == imap.CodeBadCharset:
+		return "the server can only search for text in plain ASCII"
 	case errors.As(err, &dns):
 		return fmt.Sprintf("%s: the host is not known: %s", a.url, clean(dns.Error()))
 	case errors.Is(err, syscall.ECONNREFUSED):

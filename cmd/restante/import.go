@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"restante/imap"
+	"restante/imapclient"
 )
 
 func newImport() *cobra.Command {
@@ -99,37 +100,37 @@ func importFile(ctx context.Context, adm admin, user, mailbox, path string, done
 	if r.isMbox() {
 		return adm.Import(ctx, user, mailbox, r.next, done)
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
 	first := true
 	return adm.Import(ctx, user, mailbox, func() (*importMessage, error) {
 		if !first {
 			return nil, io.EOF
 		}
 		first = false
-		return wholeMessage(r.r, info.ModTime(), nil)
+		return fileMessage(f, nil)
 	}, done)
 }
 
-// maxImport is how long an imported message may be: it is held in memory once.
-const maxImport = 512 << 20
-
-// wholeMessage reads a message to its end and gives its lines the line ends of the Internet.
-func wholeMessage(r io.Reader, modified time.Time, flags []imap.Flag) (*importMessage, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxImport+1))
+// fileMessage is the message that a file holds, with the line ends of the Internet. It was received
+// when the file was last changed. The file must stay open until the message has been read.
+func fileMessage(f *os.File, flags []imap.Flag) (*importMessage, error) {
+	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxImport {
-		return nil, fmt.Errorf("a message is longer than %d octets", maxImport)
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
 	}
-	if len(text) == 0 {
+	size, err := imapclient.CRLFSize(f)
+	if err != nil {
+		return nil, err
+	}
+	if size == 0 {
 		return nil, errors.New("the file is empty")
 	}
-	text = crlf(text)
-	return &importMessage{Flags: flags, Date: modified, Size: int64(len(text)), Body: bytes.NewReader(text)}, nil
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return &importMessage{Flags: flags, Date: info.ModTime(), Size: size, Body: imapclient.NewCRLF(f)}, nil
 }
 
 // crlf returns text with every bare LF as CRLF.
@@ -197,19 +198,25 @@ func importFolder(ctx context.Context, adm admin, user, mailbox, dir string, don
 		}
 	}
 	sortMaildir(files)
-	i := 0
-	return adm.Import(ctx, user, mailbox, func() (*importMessage, error) {
-		if i == len(files) {
+	var open *os.File // until the next message is asked for
+	closeLast := func() {
+		if open != nil {
+			open.Close()
+			open = nil
+		}
+	}
+	defer closeLast()
+	return adm.Import(ctx, user, mailbox, func() (_ *importMessage, err error) {
+		closeLast()
+		if len(files) == 0 {
 			return nil, io.EOF
 		}
-		file := files[i]
-		i++
-		f, err := os.Open(file.path)
-		if err != nil {
+		file := files[0]
+		files = files[1:]
+		if open, err = os.Open(file.path); err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		m, err := wholeMessage(f, file.modified, maildirFlags(file.path))
+		m, err := fileMessage(open, maildirFlags(file.path))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file.path, err)
 		}

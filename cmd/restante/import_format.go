@@ -53,6 +53,10 @@ func maildirFlags(path string) (flags []imap.Flag) {
 	return flags
 }
 
+// maxImport is how long a message in an mbox file may be, in octets: its end is only found by
+// reading it, so it is held in memory once.
+const maxImport = 512 << 20
+
 // mboxReader reads the messages of an mbox file (RFC 4155), in the mboxrd form: a line that starts
 // with any number of ">" and "From " has lost one ">".
 type mboxReader struct {

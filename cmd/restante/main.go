@@ -18,7 +18,7 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
@@ -78,7 +78,7 @@ func newRoot() *cobra.Command {
 	root.SetCompletionCommandGroupID("other")
 	root.AddCommand(newServe(), newUser(), newImport(),
 		newLs(), newList(), newSearch(), newShow(), newFlag(), newMove(), newCopy(), newRm(), newAppend(),
-		newMkdir(), newRmdir(), newRename())
+		newMkdir(), newRmdir(), newRename(), newConfigHelp())
 	needCommand(root)
 	return root
 }

@@ -265,7 +265,16 @@ func listen(addr string) (net.Listener, error) {
 			return nil, err
 		}
 	}
-	return net.Listen("unix", addr)
+	l, err := net.Listen("unix", addr)
+	if err != nil {
+		return nil, err
+	}
+	// As open as a port on loopback; who must not deliver can be kept out by the folder it is in.
+	if err := os.Chmod(addr, 0o666); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // listenHint says what can be done about an address that cannot be listened on.

@@ -65,6 +65,7 @@ func (c *clientFlags) resolve(stderr io.Writer) ([]*account, error) {
 		return nil, err
 	}
 	var accounts []*account
+	secrets := false
 	for _, name := range names {
 		table, ok := conf.Accounts[name]
 		if !ok {
@@ -74,10 +75,11 @@ func (c *clientFlags) resolve(stderr io.Writer) ([]*account, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: [accounts.%s]: %w", conf.path, name, err)
 		}
-		if table.Password != "" {
-			warnReadable(stderr, conf.path)
-		}
+		secrets = secrets || table.Password != ""
 		accounts = append(accounts, a)
+	}
+	if secrets {
+		warnReadable(stderr, conf.path)
 	}
 	return accounts, nil
 }
@@ -167,7 +169,7 @@ func (c *clientFlags) oneUIDs(cmd *cobra.Command, f func(ctx context.Context, s 
 func (c *clientFlags) eachOf(cmd *cobra.Command, accounts []*account, stderr *lockedWriter, f func(ctx context.Context, s *session) error) error {
 	for _, a := range accounts {
 		if a.needsAsk {
-			if err := a.ask(cmd.ErrOrStderr()); err != nil {
+			if err := a.ask(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -174,11 +175,11 @@ func readNewPassword(cmd *cobra.Command, name string, stdin bool) (string, error
 	if !term.IsTerminal(int(os.Stdin.Fd())) {
 		return "", usageError{errors.New("standard input is no terminal to ask for the password on; use --password-stdin")}
 	}
-	first, err := promptPassword(cmd.ErrOrStderr(), "Password for "+name+": ")
+	first, err := promptPassword(cmd.Context(), cmd.ErrOrStderr(), "Password for "+name+": ")
 	if err != nil {
 		return "", err
 	}
-	second, err := promptPassword(cmd.ErrOrStderr(), "Once more: ")
+	second, err := promptPassword(cmd.Context(), cmd.ErrOrStderr(), "Once more: ")
 	if err != nil {
 		return "", err
 	}
@@ -188,11 +189,34 @@ func readNewPassword(cmd *cobra.Command, name string, stdin bool) (string, error
 	return first, nil
 }
 
-func promptPassword(w io.Writer, prompt string) (string, error) {
+// promptPassword asks for a password on the terminal, without showing it, until ctx ends.
+func promptPassword(ctx context.Context, w io.Writer, prompt string) (string, error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
 	fmt.Fprint(w, prompt)
-	b, err := term.ReadPassword(int(os.Stdin.Fd()))
-	fmt.Fprintln(w)
-	return string(b), err
+	type answer struct {
+		password []byte
+		err      error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		b, err := term.ReadPassword(fd)
+		answers <- answer{b, err}
+	}()
+	select {
+	case a := <-answers:
+		fmt.Fprintln(w)
+		return string(a.password), a.err
+	case <-ctx.Done():
+		// The read cannot be ended but by the end of the process, which follows; the terminal has
+		// to be as it was by then.
+		term.Restore(fd, before)
+		fmt.Fprintln(w)
+		return "", context.Canceled
+	}
 }
 
 // readLine reads one line, without its line end.
