@@ -22,9 +22,10 @@ import (
 )
 
 var (
-	messages = flag.Int("messages", 2000, "messages in the mailbox")
-	rounds   = flag.Int("rounds", 3, "how often each is measured, alternately")
-	idlers   = flag.Int("idle", 100, "connections in IDLE")
+	messages = flag.Int("messages", 500, "messages in the mailbox")
+	rounds   = flag.Int("rounds", 1, "how often each is measured, alternately")
+	span     = flag.Duration("time", 50*time.Millisecond, "how long a rate is measured at least")
+	idlers   = flag.Int("idle", 20, "connections in IDLE")
 	only     = flag.String("only", "", "measure only what has this in its name")
 	data     = flag.String("data", "", "folder for the servers' data (default: a temporary one)")
 )
@@ -35,6 +36,9 @@ type side struct {
 	addr           string
 	user, password string
 	memory         func() int64 // octets that the server's processes use
+	// fresh starts another server of the kind, whose memory nothing has grown yet; nil where every
+	// connection has a process of its own anyway.
+	fresh func() *side
 }
 
 // measure is one line of the table: higher is better, unless less says otherwise.
@@ -96,7 +100,12 @@ func restante(t *testing.T) *side {
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	dir = filepath.Join(dir, "restante")
+	s := startRestante(t, filepath.Join(dir, "restante"))
+	s.fresh = func() *side { return startRestante(t, filepath.Join(t.TempDir(), "restante")) }
+	return s
+}
+
+func startRestante(t *testing.T, dir string) *side {
 	config := filepath.Join(t.TempDir(), "config.toml")
 	limits := "[server.limits]\nconnections_per_user = 100000\nconnections_per_address = 100000\n"
 	if err := os.WriteFile(config, []byte(limits), 0o600); err != nil {
@@ -241,12 +250,12 @@ func load(t *testing.T, s *side) {
 	}
 }
 
-// rate runs f over and over for at least a second, after one run that does not count, and returns
+// rate runs f over and over for at least as long as -time says, after one run that does not count, and returns
 // how many units it did per second; f returns how many it did.
 func rate(t *testing.T, f func() (float64, error)) float64 {
 	must[float64](t)(f())
 	start, total := time.Now(), 0.0
-	for time.Since(start) < time.Second {
+	for time.Since(start) < *span {
 		total += must[float64](t)(f())
 	}
 	return total / time.Since(start).Seconds()
@@ -272,8 +281,10 @@ func fetch(name, items string) measure {
 
 func measures() []measure {
 	return []measure{
-		// First, before the processes have grown for other reasons.
 		{name: "idle memory", unit: "KB/connection", less: true, run: func(t *testing.T, s *side) float64 {
+			if s.fresh != nil {
+				s = s.fresh()
+			}
 			bytes, _ := idle(t, s, false)
 			return bytes / 1024
 		}},
@@ -314,12 +325,12 @@ func measures() []measure {
 	}
 }
 
-// parallel runs f in n goroutines for about a second and returns units per second.
+// parallel runs f in n goroutines for as long as -time says and returns units per second.
 func parallel(t *testing.T, n int, f func(worker int, end time.Time) (int, error)) float64 {
 	var wg sync.WaitGroup
 	counts, errs := make([]int, n), make([]error, n)
 	start := time.Now()
-	end := start.Add(1500 * time.Millisecond)
+	end := start.Add(*span)
 	for i := range n {
 		wg.Add(1)
 		go func() {
