@@ -235,7 +235,7 @@ func TestParseErrors(t *testing.T) {
 		{head + "A= 3 EXISTS\n", "tagged"},
 		{head + "A= OK done\n", "not compared"},
 		{head + "A< \\q\n", "escape"},
-		{head + "A! ...\n", "only A*"},
+		{head + "A! ...\n", "behind A*"},
 		{head + "[rev1 A: X\n", "condition"},
 		{head + "A* {x\n", "placeholder"},
 	} {
