@@ -34,7 +34,7 @@ func (h *handle) Body(ctx context.Context, ref uint64) (store.Body, error) {
 		return nil, err
 	}
 	defer s.unread()
-	if h.box.gone(ref) {
+	if len(h.box.gone(ref)) > 0 {
 		return nil, gone(ref)
 	}
 	m, err := s.message(ref)

@@ -75,7 +75,6 @@ func (s *Store) sweep() error {
 func (s *Store) take() *snapshot {
 	n := &snapshot{state: state{s.log.pos, s.log.seq, s.nextMessage, s.nextAccount}, deltas: s.deltas, oldest: s.oldest()}
 	s.deltas, s.dirtyBytes, s.dirtyRows = nil, 0, 0
-	s.prune()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for b := range s.mu.touched {
@@ -146,6 +145,7 @@ func (s *Store) writeCheckpoint() error {
 		}
 	}
 	s.noteWritten(n, reaped)
+	s.prune(n.oldest)
 	runtime.KeepAlive(n.accounts) // nobody may load them from the index before it has them
 	return nil
 }

@@ -28,11 +28,12 @@ type removed struct {
 type removedRow struct {
 	ref    uint64
 	modseq imap.ModSeq // of the removal
+	seq    uint64      // of its group
 	uid    imap.UID
 }
 
 // forget notes what was removed. Without handles there is nobody who could ask for it.
-func (b *box) forget(rows []mailbox.Row, modseq imap.ModSeq) {
+func (b *box) forget(rows []mailbox.Row, modseq imap.ModSeq, seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.mu.handles) == 0 {
@@ -40,7 +41,7 @@ func (b *box) forget(rows []mailbox.Row, modseq imap.ModSeq) {
 	}
 	g := &b.mu.gone
 	for i := range rows {
-		g.fresh = append(g.fresh, removedRow{rows[i].Ref, modseq, rows[i].UID})
+		g.fresh = append(g.fresh, removedRow{rows[i].Ref, modseq, seq, rows[i].UID})
 	}
 	if len(g.fresh) > 64+len(g.sorted)/8 {
 		g.sorted = append(g.sorted, g.fresh...)
@@ -49,14 +50,26 @@ func (b *box) forget(rows []mailbox.Row, modseq imap.ModSeq) {
 	}
 }
 
-// gone reports whether a message was removed and no handle holds it.
-func (b *box) gone(ref uint64) bool {
+// gone returns those of the messages that were removed and that no handle holds. It has to be
+// asked before the index is looked at: a checkpoint takes them from there first.
+func (b *box) gone(refs ...uint64) map[uint64]bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	g := &b.mu.gone
-	if len(g.sorted)+len(g.fresh) == 0 {
-		return false
+	if len(b.mu.gone.sorted)+len(b.mu.gone.fresh) == 0 {
+		return nil
 	}
+	gone := map[uint64]bool{}
+	for _, ref := range refs {
+		if b.isGone(ref) {
+			gone[ref] = true
+		}
+	}
+	return gone
+}
+
+// isGone reports whether a message was removed and no handle holds it. b.mu is held.
+func (b *box) isGone(ref uint64) bool {
+	g := &b.mu.gone
 	found := false
 	i, _ := slices.BinarySearchFunc(g.sorted, ref, func(r removedRow, ref uint64) int { return cmp.Compare(r.ref, ref) })
 	for ; i < len(g.sorted) && g.sorted[i].ref == ref; i++ {
@@ -95,10 +108,11 @@ func (b *box) held(r *removedRow) bool {
 	return false
 }
 
-// prune forgets the removals that the checkpoint about to be made need not be asked about.
-func (s *Store) prune() {
+// prune forgets the removals up to a group: a checkpoint has removed what they removed, but for
+// messages that are in another mailbox.
+func (s *Store) prune(seq uint64) {
 	for b := range s.opened() {
-		b.pruneGone()
+		b.prune(seq)
 	}
 }
 
@@ -113,11 +127,10 @@ func (s *Store) opened() map[*box]struct{} {
 	return boxes
 }
 
-func (b *box) pruneGone() {
+func (b *box) prune(seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	g := &b.mu.gone
-	unheld := func(r removedRow) bool { return !b.held(&r) }
-	g.sorted = slices.DeleteFunc(g.sorted, unheld)
-	g.fresh = slices.DeleteFunc(g.fresh, unheld)
+	done := func(r removedRow) bool { return r.seq <= seq }
+	b.mu.gone.sorted = slices.DeleteFunc(b.mu.gone.sorted, done)
+	b.mu.gone.fresh = slices.DeleteFunc(b.mu.gone.fresh, done)
 }

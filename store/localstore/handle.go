@@ -272,6 +272,7 @@ func (h *handle) Summaries(ctx context.Context, refs []uint64, buf []byte, out [
 	if len(refs) == 0 {
 		return buf, nil
 	}
+	gone := h.box.gone(refs...)
 	low, high := slices.Min(refs), slices.Max(refs)
 	it, err := s.index.NewIter(&pebble.IterOptions{LowerBound: key(keyMessage, low), UpperBound: keyEnd(key(keyMessage, high))})
 	if err != nil {
@@ -291,7 +292,7 @@ func (h *handle) Summaries(ctx context.Context, refs []uint64, buf []byte, out [
 		if last = 0; it.Valid() {
 			last = keyNum(it.Key())
 		}
-		if last == ref && !h.box.gone(ref) {
+		if last == ref && !gone[ref] {
 			value, err := it.ValueAndErr()
 			if err != nil {
 				return buf, err

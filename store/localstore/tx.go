@@ -233,7 +233,7 @@ func (t *tx) publish() error {
 	s.dirtyBytes += int64(len(t.buf))
 	s.dirtyRows += t.work
 	for _, r := range t.removals {
-		r.box.forget(r.rows, r.modseq)
+		r.box.forget(r.rows, r.modseq, t.seq)
 	}
 	s.publish(t)
 	s.seq.Store(t.seq)
