@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"restante/imap"
@@ -103,10 +104,12 @@ func (p *program) compileOther(k *imap.SearchKey) (test, error) {
 		return test{}, err
 	}
 	switch k.Op {
-	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc, imap.SearchSubject:
-		return header(string(k.Op), text), nil
+	case imap.SearchFrom, imap.SearchTo, imap.SearchCc, imap.SearchBcc:
+		return header(string(k.Op), text, true), nil
+	case imap.SearchSubject:
+		return header(string(k.Op), text, false), nil
 	case imap.SearchHeader:
-		return header(k.Name, text), nil
+		return header(k.Name, text, false), nil
 	case imap.SearchBody:
 		return content(text, false), nil
 	case imap.SearchText:
@@ -236,8 +239,9 @@ func (op dateOp) compile(k *imap.SearchKey) test {
 	}}
 }
 
-// header is a key that looks into header fields of one name.
-func header(name, text string) test {
+// header is a key that looks into header fields of one name. Addresses are also looked at as the
+// envelope has them, without the backslashes of quoted pairs (RFC 5322 §3.2.1).
+func header(name, text string, addresses bool) test {
 	fields := []string{name}
 	matcher := message.NewMatcher(text)
 	return test{cost: fromSummary, match: func(m *fetched) (bool, error) {
@@ -249,9 +253,24 @@ func header(name, text string) test {
 			if matcher.MatchString(value) {
 				return true, nil
 			}
+			if addresses && strings.Contains(value, `\`) && matcher.MatchString(withoutQuotedPairs(value)) {
+				return true, nil
+			}
 		}
 		return false, nil
 	}}
+}
+
+// withoutQuotedPairs replaces each backslash and the character after it by that character.
+func withoutQuotedPairs(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // header returns the header fields of the given names, as they are in the message.
