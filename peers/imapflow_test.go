@@ -3,7 +3,6 @@ package peers
 import (
 	"context"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -11,24 +10,6 @@ import (
 
 	"restante/internal/servertest"
 )
-
-// npmInstalls is the environment variable that, set to 1, allows tests to install packages from
-// the npm registry into a temporary folder.
-const npmInstalls = "RESTANTE_NPM"
-
-// npmInstall installs packages into a new folder, and returns it with the path of node. The test
-// is skipped unless RESTANTE_NPM is 1: the other tests need no network.
-func npmInstall(t *testing.T, packages ...string) (dir, node string) {
-	t.Helper()
-	if os.Getenv(npmInstalls) != "1" {
-		t.Skipf("%v must be installed from the npm registry, which %s=1 allows", packages, npmInstalls)
-	}
-	node = servertest.Need(t, "node", "nodejs")
-	npm := servertest.Need(t, "npm", "npm")
-	dir = t.TempDir()
-	run(t, npm, append([]string{"install", "--prefix", dir, "--no-audit", "--no-fund", "--ignore-scripts"}, packages...)...)
-	return dir, node
-}
 
 // runIn is run in a folder.
 func runIn(t *testing.T, dir, name string, args ...string) string {
@@ -46,7 +27,7 @@ func runIn(t *testing.T, dir, name string, args ...string) string {
 
 // TestImapflow runs what the Node client imapflow offers, over TLS and STARTTLS.
 func TestImapflow(t *testing.T) {
-	dir, node := npmInstall(t, "imapflow@2")
+	dir, node := servertest.NPM(t, "imapflow@2")
 	s := start(t)
 	script, err := filepath.Abs("testdata/imapflow_all.mjs")
 	if err != nil {

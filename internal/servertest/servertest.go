@@ -38,6 +38,20 @@ func Need(t testing.TB, program, debianPackage string) string {
 	return ""
 }
 
+// NeedPerl is Need for a module of Perl; it returns the path of perl.
+func NeedPerl(t testing.TB, module, debianPackage string) string {
+	t.Helper()
+	perl := Need(t, "perl", "perl")
+	if exec.Command(perl, "-M"+module, "-e", "1").Run() == nil {
+		return perl
+	}
+	if os.Getenv(RequirePeers) == "1" {
+		t.Fatalf("%s is needed: install the package %s", module, debianPackage)
+	}
+	t.Skipf("%s is not installed: it is in the package %s", module, debianPackage)
+	return ""
+}
+
 var build struct {
 	sync.Once
 	path string
