@@ -61,8 +61,8 @@ ends become those that mail has.
 	}
 	c.add(cmd)
 	f := cmd.Flags()
-	f.StringSliceVar(&flags, "flag", nil, "flags to have, like seen,flagged")
-	f.StringVar(&date, "date", "now", "when the message was received: a date, \"header\" for its own, or \"now\"")
+	f.StringSliceVar(&flags, "flag", nil, "`FLAGS` to have, like seen,flagged")
+	f.StringVar(&date, "date", "now", "`DATE` of its arrival: a date, \"header\" for its own, or \"now\"")
 	f.BoolVar(&o.create, "create", false, "make the mailbox if it does not exist")
 	return cmd
 }

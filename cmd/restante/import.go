@@ -54,8 +54,8 @@ is removed from where it came, and importing twice makes everything double.`,
 		},
 	}
 	a.add(cmd)
-	cmd.Flags().StringVar(&user, "user", "", "the user whose mail it becomes (required)")
-	cmd.Flags().StringVar(&mailbox, "mailbox", imap.Inbox, "the mailbox, made if it does not exist")
+	cmd.Flags().StringVar(&user, "user", "", "`NAME` of the user whose mail it becomes (required)")
+	cmd.Flags().StringVar(&mailbox, "mailbox", imap.Inbox, "`MAILBOX`, made if it does not exist")
 	return cmd
 }
 

@@ -41,8 +41,8 @@ message is downloaded for it.
 		},
 	}
 	c.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many messages")
-	cmd.Flags().Uint32Var(&before, "before", 0, "only messages with a UID below this one")
+	cmd.Flags().IntVar(&limit, "limit", 20, "`NUMBER` of messages")
+	cmd.Flags().Uint32Var(&before, "before", 0, "only messages with a `UID` below this one")
 	return cmd
 }
 

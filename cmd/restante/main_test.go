@@ -17,7 +17,13 @@ import (
 )
 
 // TestMain makes this test binary the command "restante" for scripts and tests.
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"restante": main}) }
+func TestMain(m *testing.M) {
+	os.Setenv("GORACE", noRaceSleep)
+	testscript.Main(m, map[string]func(){"restante": main})
+}
+
+// noRaceSleep keeps the race detector from making every command take a second to end.
+const noRaceSleep = "atexit_sleep_ms=0"
 
 // binary returns the path of the command.
 func binary(t testing.TB) string {
@@ -48,6 +54,7 @@ func (s target) setup(e *testscript.Env) error {
 		return err
 	}
 	e.Setenv("HOME", e.WorkDir)
+	e.Setenv("GORACE", noRaceSleep)
 	e.Setenv("URL", s.url)
 	e.Setenv("PORT", u.Port())
 	e.Setenv("USERNAME", s.user)
@@ -112,6 +119,7 @@ func TestClientDovecot(t *testing.T) {
 	}
 	for _, script := range scripts {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
+			t.Parallel()
 			d := dovecottest.Start(t)
 			s := target{url: "imaps://localhost:" + portOf(d.IMAPSAddr), user: d.User, password: d.Password, cert: filepath.Join(d.Dir, "cert.pem")}
 			testscript.Run(t, testscript.Params{Files: []string{script}, Cmds: commands, Setup: s.setup})
@@ -125,6 +133,7 @@ func TestServer(t *testing.T) {
 		Dir: "testdata/server", Cmds: commands, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", noRaceSleep)
 			e.Setenv("TZ", "UTC")
 			e.Values[serversKey{}] = map[string]*servertest.Server{}
 			return nil

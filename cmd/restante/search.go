@@ -41,7 +41,7 @@ searches; only what is shown is downloaded.
 		Args: atLeast(2),
 	}
 	c.add(cmd)
-	cmd.Flags().IntVar(&limit, "limit", 0, "at most so many messages of each mailbox, the newest (default all)")
+	cmd.Flags().IntVar(&limit, "limit", 0, "at most this `NUMBER` of messages of each mailbox, the newest (default all)")
 	cmd.Flags().BoolVar(&onlyUIDs, "uids", false, "print only the UIDs, one a line")
 	dashWords(cmd, func(cmd *cobra.Command, args []string) error {
 		key, err := parseQuery(args[1:])

@@ -72,16 +72,16 @@ table of the configuration file.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.Data, "data", "", "folder that holds the mail (default "+defaultData()+")")
-	f.StringVar(&configFile, "config", "", "configuration file, TOML")
-	f.StringVar(&o.IMAP, "imap", "", "address for IMAP with STARTTLS (default :143)")
-	f.StringVar(&o.IMAPS, "imaps", "", "address for IMAP over TLS (default :993)")
-	f.StringVar(&o.LMTP, "lmtp", "", "address or socket path for LMTP (default 127.0.0.1:24)")
-	f.StringVar(&o.HTTP, "http", "", "address for /metrics and /healthz (default off)")
-	f.StringVar(&o.TLSCert, "tls-cert", "", "certificate chain, PEM")
-	f.StringVar(&o.TLSKey, "tls-key", "", "its private key, PEM")
+	f.StringVar(&o.Data, "data", "", "`FOLDER` that holds the mail (default "+defaultData()+")")
+	f.StringVar(&configFile, "config", "", "configuration `FILE`, TOML; see 'restante help config'")
+	f.StringVar(&o.IMAP, "imap", "", "`ADDRESS` for IMAP with STARTTLS (default :143)")
+	f.StringVar(&o.IMAPS, "imaps", "", "`ADDRESS` for IMAP over TLS (default :993)")
+	f.StringVar(&o.LMTP, "lmtp", "", "`ADDRESS` or socket path for LMTP (default 127.0.0.1:24)")
+	f.StringVar(&o.HTTP, "http", "", "`ADDRESS` for /metrics and /healthz (default off)")
+	f.StringVar(&o.TLSCert, "tls-cert", "", "certificate chain, PEM `FILE`")
+	f.StringVar(&o.TLSKey, "tls-key", "", "its private key, PEM `FILE`")
 	f.BoolVar(&o.AllowPlaintext, "allow-plaintext", false, "accept passwords without TLS from other machines too")
-	f.StringVar(&o.LogLevel, "log", "", "what to log: debug, info, warn or error (default info)")
+	f.StringVar(&o.LogLevel, "log", "", "`LEVEL` of what to log: debug, info, warn or error (default info)")
 	f.BoolVar(&demo, "demo", false, "serve a demonstration mailbox on loopback, from a temporary folder")
 	return cmd
 }

@@ -29,12 +29,12 @@ type clientFlags struct {
 
 func (c *clientFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringSliceVar(&c.accounts, "account", nil, "accounts of the configuration file, like home,work")
+	f.StringSliceVar(&c.accounts, "account", nil, "`NAMES` of accounts in the configuration file, like home,work")
 	f.BoolVar(&c.all, "all", false, "all accounts of the configuration file")
-	f.StringVar(&c.config, "config", "", "configuration file (default "+defaultConfigPath()+")")
-	f.StringVar(&c.server.URL, "server", "", "a server that needs no configuration: imaps://USER@HOST[:PORT]")
-	f.StringVar(&c.server.PasswordCommand, "password-command", "", "with --server: command that prints the password (else $"+passwordVariable+", or it is asked for)")
-	f.StringVar(&c.server.CAFile, "cafile", "", "with --server: certificates to trust instead of the system's, PEM")
+	f.StringVar(&c.config, "config", "", "configuration `FILE` (default "+defaultConfigPath()+")")
+	f.StringVar(&c.server.URL, "server", "", "`URL` of a server that needs no configuration: imaps://USER@HOST[:PORT]")
+	f.StringVar(&c.server.PasswordCommand, "password-command", "", "with --server: `COMMAND` that prints the password (else $"+passwordVariable+", or it is asked for)")
+	f.StringVar(&c.server.CAFile, "cafile", "", "with --server: `FILE` of certificates to trust instead of the system's, PEM")
 	f.BoolVar(&c.server.AllowPlaintext, "allow-plaintext", false, "with --server: send the password although nothing is encrypted")
 	f.BoolVar(&c.server.TLSSkipVerify, "tls-skip-verify", false, "with --server: take any certificate, so that anybody can listen in")
 	f.BoolVar(&c.json, "json", false, "print a line of JSON for each thing")

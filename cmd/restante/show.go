@@ -69,9 +69,9 @@ on a terminal, control characters in it are made harmless.
 	c.add(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&o.raw, "raw", false, "print the message or part as it is")
-	f.StringVar(&o.part, "part", "", "print this part alone, like 1.2, decoded")
+	f.StringVar(&o.part, "part", "", "print this `PART` alone, like 1.2, decoded")
 	f.BoolVar(&o.headers, "headers", false, "show all header fields")
-	f.StringVar(&o.save, "save-attachments", "", "save the attachments in this `folder`")
+	f.StringVar(&o.save, "save-attachments", "", "save the attachments in this `FOLDER`")
 	f.BoolVar(&o.markSeen, "mark-seen", false, "mark the message as seen")
 	return cmd
 }

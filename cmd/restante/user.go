@@ -22,8 +22,8 @@ type adminFlags struct {
 }
 
 func (a *adminFlags) add(cmd *cobra.Command) {
-	cmd.PersistentFlags().StringVar(&a.data, "data", "", "folder that holds the mail (default "+defaultData()+")")
-	cmd.PersistentFlags().StringVar(&a.config, "config", "", "configuration file whose [server] table names the folder")
+	cmd.PersistentFlags().StringVar(&a.data, "data", "", "`FOLDER` that holds the mail (default "+defaultData()+")")
+	cmd.PersistentFlags().StringVar(&a.config, "config", "", "configuration `FILE` whose [server] table names the folder")
 }
 
 // open reaches the data, of a running server or a stopped one.
