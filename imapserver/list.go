@@ -26,8 +26,12 @@ func runList(c *conn, cmd *imapwire.List) error {
 			continue
 		}
 		info := c.mailboxInfo(ns, name)
-		child := cmd.Select.RecursiveMatch && selectedBelow(ns, cmd, name)
 		wanted := selects(ns, cmd, name)
+		child := cmd.Select.RecursiveMatch && selectedBelow(ns, cmd, name, func(inferior string) bool {
+			// A name that is not selected itself would say nothing new of inferiors that are told
+			// of themselves (RFC 9051 §6.3.9.6).
+			return wanted || !matches(inferior)
+		})
 		switch {
 		case !wanted && !child:
 			continue
@@ -102,10 +106,12 @@ func withLevels(names []string) []string {
 			if name[i] != mailbox.Delim {
 				continue
 			}
-			if level := name[:i]; last != level && !strings.HasPrefix(last, name[:i+1]) {
-				out = append(out, level)
-				last = level
+			level := name[:i]
+			if last == level || strings.HasPrefix(last, name[:i+1]) || level == imap.Inbox && len(out) > 0 && out[0] == imap.Inbox {
+				continue // INBOX is first, wherever its inferiors are
 			}
+			out = append(out, level)
+			last = level
 		}
 		out = append(out, name)
 		last = name
@@ -125,19 +131,19 @@ func selects(ns *mailbox.Namespace, cmd *imapwire.List, name string) bool {
 	return true
 }
 
-// selectedBelow reports whether an inferior of name meets the selection options.
-func selectedBelow(ns *mailbox.Namespace, cmd *imapwire.List, name string) bool {
+// selectedBelow reports whether an inferior of name that counts meets the selection options.
+func selectedBelow(ns *mailbox.Namespace, cmd *imapwire.List, name string, counts func(string) bool) bool {
 	prefix := name + string(mailbox.Delim)
 	if cmd.Select.Subscribed {
 		for sub := range ns.Subscribed() {
-			if strings.HasPrefix(sub, prefix) && selects(ns, cmd, sub) {
+			if strings.HasPrefix(sub, prefix) && selects(ns, cmd, sub) && counts(sub) {
 				return true
 			}
 		}
 		return false
 	}
 	for e := range ns.All() {
-		if strings.HasPrefix(e.Name, prefix) && selects(ns, cmd, e.Name) {
+		if strings.HasPrefix(e.Name, prefix) && selects(ns, cmd, e.Name) && counts(e.Name) {
 			return true
 		}
 	}
@@ -164,16 +170,18 @@ func (c *conn) mailboxInfo(ns *mailbox.Namespace, name string) *imap.MailboxInfo
 // matcher returns a function that reports whether a name matches one of the patterns, each behind
 // the reference (RFC 9051 §6.3.9).
 func matcher(ref string, patterns []string) func(name string) bool {
-	full := make([]string, len(patterns))
-	for i, p := range patterns {
-		full[i] = ref + p
-		if len(full[i]) >= len(imap.Inbox) && strings.EqualFold(full[i][:len(imap.Inbox)], imap.Inbox) {
-			full[i] = imap.Inbox + full[i][len(imap.Inbox):]
+	var full []pattern
+	for _, p := range patterns {
+		p = ref + p
+		full = append(full, newPattern(p))
+		// INBOX is INBOX in any case (RFC 9051 §5.1).
+		if n := len(imap.Inbox); len(p) >= n && p[:n] != imap.Inbox && strings.EqualFold(p[:n], imap.Inbox) {
+			full = append(full, newPattern(imap.Inbox+p[n:]))
 		}
 	}
 	return func(name string) bool {
 		for _, p := range full {
-			if match(p, name) || name == imap.Inbox && match(strings.ToUpper(p), name) {
+			if p.match(name) || name == imap.Inbox && newPattern(strings.ToUpper(p.text)).match(name) {
 				return true
 			}
 		}
@@ -181,23 +189,52 @@ func matcher(ref string, patterns []string) func(name string) bool {
 	}
 }
 
-// match reports whether a name matches a pattern, in which "*" stands for anything and "%" for
-// anything within one level. It takes len(pattern)*len(name) steps at most.
-func match(pattern, name string) bool {
+// pattern is a pattern of LIST, in which "*" stands for anything and "%" for anything within one
+// level.
+type pattern struct {
+	text     string
+	literals int // octets that are not wildcards: no name that is shorter matches
+}
+
+// newPattern returns the pattern with every run of wildcards made one, so that a long pattern
+// costs no more than a long name.
+func newPattern(s string) pattern {
+	var p pattern
+	out := make([]byte, 0, len(s))
+	for _, c := range []byte(s) {
+		switch last := len(out) - 1; {
+		case c != '*' && c != '%':
+			p.literals++
+		case last >= 0 && (out[last] == '*' || out[last] == c):
+			continue
+		case last >= 0 && out[last] == '%':
+			out = out[:last]
+		}
+		out = append(out, c)
+	}
+	p.text = string(out)
+	return p
+}
+
+// match reports whether a name matches. It takes about 2*len(name)² steps at most.
+func (p pattern) match(name string) bool {
+	if p.literals > len(name) {
+		return false
+	}
 	// reached[i] says that the pattern so far matches name[:i].
 	reached := make([]bool, len(name)+1)
 	reached[0] = true
-	for _, p := range []byte(pattern) {
-		switch p {
+	for _, c := range []byte(p.text) {
+		switch c {
 		case '*', '%':
 			for i := range len(name) {
-				if reached[i] && (p == '*' || name[i] != mailbox.Delim) {
+				if reached[i] && (c == '*' || name[i] != mailbox.Delim) {
 					reached[i+1] = true
 				}
 			}
 		default:
 			for i := len(name); i > 0; i-- {
-				reached[i] = reached[i-1] && name[i-1] == p
+				reached[i] = reached[i-1] && name[i-1] == c
 			}
 			reached[0] = false
 		}
