@@ -26,6 +26,7 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 	for seq, r := range rows {
 		batch = append(batch, mailbox.Numbered{Seq: seq, Row: *r})
 		if len(batch) == fetchBatch {
+			// Numbers stay until the command has been answered: markSeen keeps ghosts.
 			if err := f.batch(batch); err != nil {
 				return err
 			}
@@ -109,13 +110,6 @@ func (f *fetcher) batch(batch []mailbox.Numbered) error {
 	if len(batch) == 0 {
 		return nil
 	}
-	var marked imap.UIDSet
-	if f.seen {
-		var err error
-		if marked, err = f.markSeen(batch); err != nil {
-			return err
-		}
-	}
 	if f.summaries {
 		f.refs, f.sums = f.refs[:0], f.sums[:0]
 		for i := range batch {
@@ -124,6 +118,14 @@ func (f *fetcher) batch(batch []mailbox.Numbered) error {
 		}
 		var err error
 		if f.buf, err = f.c.sel.box.Summaries(f.c.ctx, f.refs, f.buf[:0], f.sums); err != nil {
+			return err
+		}
+	}
+	// Last, so that nothing can keep the responses that tell of it from being sent.
+	var marked imap.UIDSet
+	if f.seen {
+		var err error
+		if marked, err = f.markSeen(batch); err != nil {
 			return err
 		}
 	}
@@ -143,8 +145,10 @@ func (f *fetcher) batch(batch []mailbox.Numbered) error {
 }
 
 // markSeen sets \Seen on the messages that do not have it and returns which those are; their FETCH
-// responses tell of it. The batch gets the new flags.
+// responses tell of it. The batch gets the flags of this moment: those of before may be older than
+// what the client has been told around an earlier batch.
 func (f *fetcher) markSeen(batch []mailbox.Numbered) (imap.UIDSet, error) {
+	f.refresh(batch)
 	var unseen imap.UIDSet
 	for i := range batch {
 		if batch[i].Row.Flags&mailbox.BitSeen == 0 {
@@ -160,12 +164,17 @@ func (f *fetcher) markSeen(batch []mailbox.Numbered) (imap.UIDSet, error) {
 	}
 	// Numbers must not change in the middle of an answer, so nothing is expunged here.
 	err := f.c.syncQuiet(true, func(x mailbox.Changed) bool { return unseen.Contains(x.Row.UID) })
+	f.refresh(batch)
+	return unseen, err
+}
+
+// refresh gives the batch the rows of the session's view.
+func (f *fetcher) refresh(batch []mailbox.Numbered) {
 	for i := range batch {
 		if _, row, ok := f.c.sel.view.Find(batch[i].Row.UID); ok {
 			batch[i].Row = row
 		}
 	}
-	return unseen, err
 }
 
 // message writes the FETCH response of one message.
@@ -192,6 +201,9 @@ func (f *fetcher) message(tellFlags bool) error {
 			c.out = imapwire.AppendNumber(append(c.out, "RFC822.SIZE "...), row.Size)
 		default:
 			if err := f.content(item); err != nil {
+				return err
+			}
+			if err := c.room(); err != nil {
 				return err
 			}
 		}

@@ -145,11 +145,15 @@ func (f *fetcher) octets(r message.Range) error {
 	if r.Len <= maxInline {
 		n := len(c.out)
 		c.out = slices.Grow(c.out, int(r.Len))[:n+int(r.Len)]
-		if _, err := body.ReadAt(c.out[n:], r.Off); err != nil && err != io.EOF {
+		// Exactly as many: what stood in the buffer before is not for this client.
+		if read, err := body.ReadAt(c.out[n:], r.Off); int64(read) != r.Len {
 			c.out = c.out[:mark]
+			if err == nil || err == io.EOF {
+				err = errBroken
+			}
 			return f.missing(err)
 		}
-		return c.room()
+		return nil
 	}
 	return c.writeRange(body, r.Off, r.Len)
 }
@@ -184,7 +188,6 @@ func (c *conn) writeRange(body store.Body, off, n int64) error {
 func (f *fetcher) headerFields(s *imap.Section, partial *imap.Partial) error {
 	c := f.c
 	not := s.Text == "HEADER.FIELDS.NOT"
-	var fields []byte
 	if len(s.Part) == 0 {
 		sum, err := f.msg.summary()
 		if err != nil {
@@ -215,7 +218,7 @@ func (f *fetcher) headerFields(s *imap.Section, partial *imap.Partial) error {
 	if _, err := body.ReadAt(header, r.Off); err != nil && err != io.EOF {
 		return f.missing(err)
 	}
-	fields = message.FilterHeader(nil, header, s.Fields, not)
+	fields := message.FilterHeader(nil, header, s.Fields, not)
 	c.out = imapwire.AppendLiteral(c.out, slicePart(fields, partial))
 	return nil
 }
@@ -279,7 +282,7 @@ func (f *fetcher) binary(s *imap.Section, partial *imap.Partial) error {
 	c.out = append(imapwire.AppendNumber(append(c.out, '{'), scan.size), "}\r\n"...)
 	if scan.size == int64(len(scan.head)) {
 		c.out = append(c.out, scan.head...)
-		return c.room()
+		return nil
 	}
 	if r, _, err = f.decoded(s); err == nil {
 		_, err = io.CopyN(outWriter{c}, limit(r, partial), scan.size)

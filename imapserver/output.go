@@ -14,8 +14,8 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b
 // large holds output buffers that have grown.
 var large = sync.Pool{New: func() any { b := make([]byte, 0, flushAt+16<<10); return &b }}
 
-// flush writes what has been gathered, unless more commands wait to be read: their answers go
-// out together.
+// flush writes what has been gathered. The write time-out is for each writeSlice, so that a long
+// answer may take longer over a slow line.
 func (c *conn) flush() error {
 	if c.writeErr != nil {
 		return c.writeErr
@@ -23,9 +23,13 @@ func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))
-	_, c.writeErr = c.nc.Write(c.out)
 	c.written++
+	for rest := c.out; len(rest) > 0 && c.writeErr == nil; {
+		n := min(len(rest), writeSlice)
+		c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))
+		_, c.writeErr = c.nc.Write(rest[:n])
+		rest = rest[n:]
+	}
 	c.out = c.out[:0]
 	return c.writeErr
 }
