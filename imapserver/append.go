@@ -1,7 +1,7 @@
 package imapserver
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
 	"io"
 
@@ -32,23 +32,28 @@ func (c *conn) append(frame []byte, lit *imapwire.Literal) error {
 		}
 	}
 	c.release()
+	body := &appended{c: c, cmd: cmd, literal: c.r.ReadLiteral(lit.Size), left: lit.Size}
+	if lit.Size == 0 {
+		if err := body.finish(); err != nil {
+			return err
+		}
+	}
 	builder, summarise := summary.NewBuilder()
-	body := c.r.ReadLiteral(lit.Size)
 	result, err := c.account.Append(c.ctx, dst.ID, []store.NewMessage{{
 		Flags: cmd.Flags, Date: cmd.Date, Size: lit.Size,
 		Body: io.TeeReader(body, builder), Summary: summarise,
 	}})
-	if errors.Is(err, store.ErrShortBody) || isNetError(err) {
-		return io.ErrUnexpectedEOF // the connection broke within the message
+	if body.err != nil {
+		return body.err // whatever the store made of it
 	}
-	rest, next, lineErr := c.r.ReadRest(c.proceed)
-	switch {
-	case lineErr != nil:
-		return lineErr
-	case err != nil:
+	if body.left > 0 {
+		// The store did not want all of it. The client sends it all the same.
+		if err := body.finish(); err != nil {
+			return err
+		}
+	}
+	if err != nil {
 		return err
-	case next != nil || len(rest) != 0 && !(cmd.UTF8 && string(rest) == ")"):
-		return bad("The message was appended, but more stands behind it, which was not understood")
 	}
 	c.done = reply{
 		code: imap.CodeAppendUID, args: fmt.Sprintf("%d %s", result.UIDValidity, imap.UIDs(result.UIDs...)),
@@ -56,6 +61,56 @@ func (c *conn) append(frame []byte, lit *imapwire.Literal) error {
 	}
 	if c.sel != nil {
 		return c.sync(false)
+	}
+	return nil
+}
+
+// appended reads the message of an APPEND. Its last octets are handed over when the end of the
+// command has been read too: a command that turns out to be none stores nothing.
+type appended struct {
+	c       *conn
+	cmd     *imapwire.Append
+	literal io.Reader
+	left    int64
+	err     error // why there was no message; it sticks
+}
+
+// errNUL answers a message with NUL in a literal, which only a literal8 may hold.
+var errNUL = no(imap.CodeCannot, "A message with NUL octets can be appended as a literal8 only (RFC 3516)")
+
+func (a *appended) Read(p []byte) (int, error) {
+	if a.err != nil {
+		return 0, a.err
+	}
+	n, err := a.literal.Read(p)
+	a.left -= int64(n)
+	switch {
+	case err != nil && err != io.EOF:
+		a.err = err
+	case !a.cmd.Binary && bytes.IndexByte(p[:n], 0) >= 0:
+		// The Reader skips the rest.
+		a.err = errNUL
+	case a.left == 0 && n > 0:
+		a.err = a.finish()
+	default:
+		return n, err
+	}
+	if a.err != nil {
+		return 0, a.err
+	}
+	return n, nil
+}
+
+// finish reads the end of the command, past what has not been read of the message.
+func (a *appended) finish() error {
+	rest, next, err := a.c.r.ReadRest(a.c.proceed)
+	switch {
+	case err != nil:
+		return err
+	case next != nil:
+		return bad("One message at a time: MULTIAPPEND is not offered")
+	case len(rest) != 0 && !(a.cmd.UTF8 && string(rest) == ")"):
+		return bad("More stands behind the message, which was not understood")
 	}
 	return nil
 }

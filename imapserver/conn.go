@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"restante/imap"
@@ -48,7 +49,7 @@ type conn struct {
 	s    *Server
 	nc   net.Conn
 	r    *imapwire.Reader
-	ctx  context.Context // for the store: it outlives a shutdown, so that commands finish
+	ctx  context.Context // for the store: it outlives the begin of a shutdown, so that commands finish
 	log  *slog.Logger
 	addr netip.Addr
 	tls  *tls.ConnectionState // nil without TLS
@@ -56,6 +57,9 @@ type conn struct {
 	out      []byte // what is not written yet; nil while idle
 	written  int    // how often out was written
 	writeErr error  // the first error of a write; nothing is written after it
+	readErr  error  // the last error of a read; what a command fails with then is its consequence
+
+	hangup atomic.Bool // nothing is read any more
 
 	state     state
 	rev2      bool // the client said ENABLE IMAP4rev2
@@ -63,9 +67,9 @@ type conn struct {
 	account   store.Account
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
-	commands  int // before login
-	errors    int // syntax errors in a row
-	timeout   time.Duration
+	commands  int       // before login
+	errors    int       // syntax errors in a row
+	start     time.Time // of the connection
 
 	tag  string
 	done reply // what the tagged OK says
@@ -73,8 +77,8 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
 	c := &conn{
-		s: s, nc: nc, addr: addr, state: notAuthenticated, timeout: s.limits.AuthTimeout,
-		ctx: context.Background(),
+		s: s, nc: nc, addr: addr, state: notAuthenticated, start: time.Now(),
+		ctx: s.hard,
 		log: s.log.With("conn", id),
 	}
 	c.r = imapwire.NewReader(source{c}, imapwire.ReaderOptions{
@@ -88,17 +92,32 @@ type source struct{ c *conn }
 
 func (src source) Read(p []byte) (int, error) {
 	c := src.c
-	c.nc.SetReadDeadline(time.Now().Add(c.timeout))
-	// After the deadline, so that a shutdown at this very moment is not missed: it sets the
-	// deadline too.
-	if c.s.ctx.Err() != nil {
-		return 0, errShutdown
+	deadline := time.Now().Add(c.s.limits.IdleTimeout)
+	if c.account == nil {
+		// One for all that is read until the login: trickling octets does not move it.
+		deadline = c.start.Add(c.s.limits.AuthTimeout)
+	}
+	c.nc.SetReadDeadline(deadline)
+	// After the deadline, so that a shutdown or stopReading at this very moment is not missed: they
+	// set the deadline too.
+	if c.s.ctx.Err() != nil || c.hangup.Load() {
+		c.readErr = errShutdown
+		return 0, c.readErr
 	}
 	n, err := c.nc.Read(p)
-	if err != nil && c.s.ctx.Err() != nil {
-		err = errShutdown
+	if err != nil {
+		if c.s.ctx.Err() != nil {
+			err = errShutdown
+		}
+		c.readErr = err
 	}
 	return n, err
+}
+
+// stopReading makes a read that another goroutine is in, or about to begin, fail.
+func (c *conn) stopReading() {
+	c.hangup.Store(true)
+	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
 // refuse tells a client from an address with too many connections to come back later.
@@ -111,8 +130,11 @@ func (c *conn) refuse(implicitTLS bool) {
 
 // serve runs the connection to its end.
 func (c *conn) serve(implicitTLS bool) {
-	stop := context.AfterFunc(c.s.ctx, func() { c.nc.SetReadDeadline(time.Unix(1, 0)) })
+	nc := c.nc // STARTTLS puts another in its place, on top of it
+	stop := context.AfterFunc(c.s.ctx, func() { nc.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
+	stopHard := context.AfterFunc(c.s.hard, func() { nc.Close() })
+	defer stopHard()
 	defer func() {
 		if p := recover(); p != nil {
 			c.log.Error("panic", "panic", p, "stack", string(debug.Stack()))
@@ -186,7 +208,7 @@ func (c *conn) command() error {
 	frame, lit, err := c.r.ReadCommand(c.proceed)
 	start := time.Now()
 	if err != nil {
-		return c.badFrame(err)
+		return c.badFrame(frame, err)
 	}
 	if c.state == notAuthenticated {
 		if c.commands++; c.commands > c.s.limits.CommandsBeforeAuth {
@@ -275,11 +297,14 @@ func (c *conn) allowed(name string, row command) error {
 var errAnswered = errors.New("imapserver: answered")
 
 // badFrame answers a command that could not be framed.
-func (c *conn) badFrame(err error) error {
+func (c *conn) badFrame(frame []byte, err error) error {
 	var big *imapwire.LiteralTooBig
 	switch {
 	case errors.Is(err, imapwire.ErrLineTooLong):
-		c.tag = "*"
+		// A tag to which the start of the line does not show an end may be longer.
+		if c.tag = imapwire.Tag(frame); c.tag == "" || len(c.tag) == len(frame) {
+			c.tag = "*"
+		}
 	case errors.As(err, &big) && !big.Fatal:
 		c.tag = big.Tag
 		if c.tag == "" {

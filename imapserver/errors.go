@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 
 	"restante/auth"
@@ -76,10 +74,12 @@ func (c *conn) failure(err error) *failure {
 		big     *imapwire.LiteralTooBig
 	)
 	switch {
+	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, errDeleted):
+		return nil
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &syntax):
-		return answer("BAD", "", syntax.Error())
+		return answer("BAD", "", fmt.Sprintf("%s at octet %d: %s", syntax.Production, syntax.Offset, syntax.Msg))
 	case errors.As(err, &unknown):
 		return answer("BAD", "", printable(unknown.Error()))
 	case errors.As(err, &big):
@@ -111,17 +111,9 @@ func (c *conn) failure(err error) *failure {
 	case errors.Is(err, store.ErrFailed), errors.Is(err, store.ErrClosed), errors.Is(err, context.Canceled):
 		c.log.Error("store failed", "err", err)
 		return answer("NO", imap.CodeUnavailable, "The mail store cannot be changed at the moment")
-	case c.writeErr != nil, errors.Is(err, errProtocol), errors.Is(err, errShutdown), errors.Is(err, errDeleted), isNetError(err):
-		return nil
 	}
 	c.log.Error("command failed", "err", err)
 	return answer("NO", imap.CodeServerBug, "Internal error; the log has more about it")
-}
-
-// isNetError reports whether err came from the connection, not from the store.
-func isNetError(err error) bool {
-	var netErr net.Error
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &netErr)
 }
 
 // printable returns s with what is not printable ASCII replaced, for use in a text.

@@ -3,7 +3,6 @@ package imapserver
 import (
 	"errors"
 	"strings"
-	"time"
 
 	"restante/imapwire"
 )
@@ -46,7 +45,7 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 				err = c.flush()
 			}
 			if err != nil {
-				c.nc.SetReadDeadline(time.Unix(1, 0)) // ends the read
+				c.stopReading()
 				<-done
 				return err
 			}

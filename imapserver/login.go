@@ -67,7 +67,6 @@ func (c *conn) enter(user store.User) error {
 		return err
 	}
 	c.user, c.account, c.state = user, account, authenticated
-	c.timeout = c.s.limits.IdleTimeout
 	c.log = c.log.With("user", user.Name)
 	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
 	c.done = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}

@@ -149,6 +149,9 @@ func (c *conn) search(cmd *imapwire.Search) ([]mailbox.Numbered, error) {
 			return err
 		}
 		for i := range batch {
+			if err := c.ctx.Err(); err != nil {
+				return err
+			}
 			p.msg.reset(&batch[i])
 			p.msg.sum = sums[i]
 			ok, err := root.match(&p.msg)

@@ -83,8 +83,10 @@ type Server struct {
 	once   sync.Once
 	limits Limits
 	log    *slog.Logger
-	ctx    context.Context // ends when connections must
-	cancel context.CancelCauseFunc
+	ctx    context.Context // ends when connections are to end
+	cancel context.CancelFunc
+	hard   context.Context // ends when they must, whatever they are doing
+	kill   context.CancelFunc
 
 	conns sync.WaitGroup
 	mu    struct {
@@ -107,7 +109,8 @@ func (s *Server) init() {
 		if s.log == nil {
 			s.log = slog.New(slog.DiscardHandler)
 		}
-		s.ctx, s.cancel = context.WithCancelCause(context.Background())
+		s.ctx, s.cancel = context.WithCancel(context.Background())
+		s.hard, s.kill = context.WithCancel(context.Background())
 		s.mu.listeners = map[net.Listener]struct{}{}
 		s.mu.perAddr = map[netip.Addr]int{}
 		s.mu.perUser = map[store.AccountID]int{}
@@ -232,11 +235,13 @@ func (s *Server) leaveUser(id store.AccountID) {
 var errShutdown = errors.New("server is shutting down")
 
 // Shutdown stops accepting, tells every client BYE, lets commands that run finish, and waits for
-// the connections to end. When ctx ends first, what is left is closed at once.
+// the connections to end. When ctx ends first, the sockets that are left are closed and what runs
+// is cancelled; Shutdown waits for that too and returns why ctx ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()
 	s.close()
-	s.cancel(errShutdown)
+	s.cancel()
+	defer s.kill()
 	done := make(chan struct{})
 	go func() {
 		s.conns.Wait()
@@ -246,6 +251,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-done:
 		return nil
 	case <-ctx.Done():
+		s.kill()
+		<-done
 		return context.Cause(ctx)
 	}
 }

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -25,7 +26,9 @@ func runStartTLS(c *conn, _ *imapwire.StartTLS) error {
 		return err
 	}
 	if err := c.startTLS(); err != nil {
-		return err
+		// The client has been told that TLS begins: nothing can be said in the clear any more.
+		c.writeErr = fmt.Errorf("TLS handshake: %w", err)
+		return c.writeErr
 	}
 	return errAnswered
 }
