@@ -20,6 +20,9 @@ const (
 	noExpunge
 	// noSync: the command leaves the mailbox, or tells the client of changes itself.
 	noSync
+	// syncAfter: the command compares the newest version with what the client knows, so the client
+	// is told of changes only behind it.
+	syncAfter
 )
 
 // run adapts the handler of one command type.
@@ -64,8 +67,8 @@ func init() {
 		"UID SEARCH":  {in: selected, flags: usesSeq, run: run(runSearch)},
 		"FETCH":       {in: selected, flags: usesSeq | noExpunge, run: run(runFetch)},
 		"UID FETCH":   {in: selected, run: run(runFetch)},
-		"STORE":       {in: selected, flags: usesSeq | noExpunge, run: run(runStore)},
-		"UID STORE":   {in: selected, run: run(runStore)},
+		"STORE":       {in: selected, flags: syncAfter | noExpunge, run: run(runStore)},
+		"UID STORE":   {in: selected, flags: syncAfter, run: run(runStore)},
 		"COPY":        {in: selected, flags: usesSeq, run: run(runCopy)},
 		"UID COPY":    {in: selected, run: run(runCopy)},
 		"MOVE":        {in: selected, flags: usesSeq, run: run(runMove)},

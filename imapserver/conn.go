@@ -265,7 +265,7 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 	if err := c.allowed(name, row); err != nil {
 		return name, err
 	}
-	if row.flags&noSync == 0 && c.sel != nil {
+	if row.flags&(noSync|syncAfter) == 0 && c.sel != nil {
 		if err := c.sync(row.flags&usesSeq != 0); err != nil {
 			return name, err
 		}

@@ -7,17 +7,23 @@ import (
 )
 
 // runStore is STORE and UID STORE, RFC 9051 §6.4.6. The new flags reach the client as every change
-// does, by the difference of versions.
+// does, by the difference of versions: from what the client knew when it gave the command.
 func runStore(c *conn, cmd *imapwire.Store) error {
-	set, err := c.resolve(cmd.Set)
-	if err != nil {
-		return err
+	newest := c.sel.box.Version()
+	set, isUIDs := cmd.Set.(imap.UIDSet)
+	if isUIDs {
+		set = newest.Existing(set) // new ones too: the client may have their UIDs from elsewhere
+	} else {
+		var err error
+		if set, err = c.resolve(cmd.Set); err != nil {
+			return err
+		}
 	}
 	if c.sel.readOnly {
 		return errReadOnly
 	}
-	live, all := c.live(set)
-	if !all {
+	live := newest.Existing(set)
+	if !live.Equal(set) {
 		c.done = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
 	}
 	if live.Empty() {
@@ -30,7 +36,7 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 	if cmd.Silent {
 		// What the client asked for it need not be told. What others changed, it must.
 		var bits mailbox.FlagBits
-		newest := c.sel.box.Version()
+		newest = c.sel.box.Version()
 		for _, f := range cmd.Flags {
 			bits |= newest.Bit(f)
 		}
