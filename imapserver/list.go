@@ -19,6 +19,9 @@ func runList(c *conn, cmd *imapwire.List) error {
 	if cmd.Select.RecursiveMatch && !cmd.Select.Subscribed && !cmd.Select.SpecialUse {
 		return bad("RECURSIVEMATCH needs another selection option")
 	}
+	if err := checkStatus(cmd.Return.Status); err != nil {
+		return err
+	}
 	ns := c.account.Namespace()
 	matches := matcher(cmd.Ref, cmd.Patterns)
 	for _, name := range listed(ns, cmd) {

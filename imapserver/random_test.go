@@ -174,6 +174,7 @@ type believer struct {
 	// mayExpunge is whether the command that is being answered allows EXPUNGE.
 	mayExpunge bool
 	result     string // what the last SEARCH or ESEARCH said
+	searched   int    // how many messages the client knew of then
 }
 
 // belief is what a client knows of the message in one place. uid 0: nothing yet.
@@ -297,7 +298,7 @@ func (c *believer) untagged(line string) error {
 		if strings.HasPrefix(line, "* SEARCH") == c.rev2 {
 			return fmt.Errorf("the wrong form")
 		}
-		c.result = line
+		c.result, c.searched = line, len(c.view)
 	case strings.HasPrefix(line, "* OK [UIDVALIDITY "):
 		c.validity = strings.Fields(line)[3]
 	case strings.HasPrefix(line, "* BYE"):
@@ -578,8 +579,8 @@ func (c *believer) search() error {
 		x, _ := strconv.Atoi(f)
 		n = max(n, x)
 	}
-	if n > len(c.view) || (key == "ALL" || key == "1:*") && n != len(c.view) {
-		return fmt.Errorf("the highest is %d of %d", n, len(c.view))
+	if n > c.searched || (key == "ALL" || key == "1:*") && n != c.searched {
+		return fmt.Errorf("the highest is %d of %d", n, c.searched)
 	}
 	return nil
 }

@@ -31,14 +31,20 @@ func runSearch(c *conn, cmd *imapwire.Search) error {
 	return nil
 }
 
+// hit is a message that was found.
+type hit struct {
+	seq imap.SeqNum
+	uid imap.UID
+}
+
 // answerSearch is the answer of IMAP4rev1 (RFC 3501 §7.2.5).
-func (c *conn) answerSearch(uid bool, hits []mailbox.Numbered) error {
+func (c *conn) answerSearch(uid bool, hits []hit) error {
 	c.acquire(true)
 	c.out = append(c.out, "* SEARCH"...)
 	for i := range hits {
-		n := uint32(hits[i].Seq)
+		n := uint32(hits[i].seq)
 		if uid {
-			n = uint32(hits[i].Row.UID)
+			n = uint32(hits[i].uid)
 		}
 		c.out = imapwire.AppendNumber(append(c.out, ' '), n)
 		if err := c.room(); err != nil {
@@ -51,7 +57,7 @@ func (c *conn) answerSearch(uid bool, hits []mailbox.Numbered) error {
 
 // answerESearch is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4). SAVE alone asks for
 // none (RFC 5182 §2.1).
-func (c *conn) answerESearch(cmd *imapwire.Search, hits []mailbox.Numbered) {
+func (c *conn) answerESearch(cmd *imapwire.Search, hits []hit) {
 	ret := imapwire.SearchReturn{All: true}
 	if cmd.Return != nil {
 		if ret = *cmd.Return; ret == (imapwire.SearchReturn{Save: true}) {
@@ -67,8 +73,8 @@ func (c *conn) answerESearch(cmd *imapwire.Search, hits []mailbox.Numbered) {
 	}
 	if len(hits) > 0 {
 		first, last := hits[0], hits[len(hits)-1]
-		if d.Min, d.Max = uint32(first.Seq), uint32(last.Seq); cmd.UID {
-			d.Min, d.Max = uint32(first.Row.UID), uint32(last.Row.UID)
+		if d.Min, d.Max = uint32(first.seq), uint32(last.seq); cmd.UID {
+			d.Min, d.Max = uint32(first.uid), uint32(last.uid)
 		}
 		if ret.Min {
 			d.Items |= imapwire.ESearchMin
@@ -84,41 +90,41 @@ func (c *conn) answerESearch(cmd *imapwire.Search, hits []mailbox.Numbered) {
 	c.out = imapwire.AppendESearch(c.out, &d)
 }
 
-func numbers(hits []mailbox.Numbered, uid bool) imap.NumSet {
+func numbers(hits []hit, uid bool) imap.NumSet {
 	if uid {
 		return uids(hits)
 	}
 	var s imap.SeqSet
 	for i := range hits {
-		s.Add(hits[i].Seq)
+		s.Add(hits[i].seq)
 	}
 	return s
 }
 
-func uids(hits []mailbox.Numbered) (s imap.UIDSet) {
+func uids(hits []hit) (s imap.UIDSet) {
 	for i := range hits {
-		s.Add(hits[i].Row.UID)
+		s.Add(hits[i].uid)
 	}
 	return s
 }
 
 // saved returns what "$" is after a search: with MIN or MAX, and neither ALL nor COUNT, only what
 // they found (RFC 5182 §2.4).
-func saved(ret *imapwire.SearchReturn, hits []mailbox.Numbered) (s imap.UIDSet) {
+func saved(ret *imapwire.SearchReturn, hits []hit) (s imap.UIDSet) {
 	if ret.All || ret.Count || !ret.Min && !ret.Max {
 		return uids(hits)
 	}
 	if len(hits) > 0 && ret.Min {
-		s.Add(hits[0].Row.UID)
+		s.Add(hits[0].uid)
 	}
 	if len(hits) > 0 && ret.Max {
-		s.Add(hits[len(hits)-1].Row.UID)
+		s.Add(hits[len(hits)-1].uid)
 	}
 	return s
 }
 
 // search finds the messages that match, in order.
-func (c *conn) search(cmd *imapwire.Search) ([]mailbox.Numbered, error) {
+func (c *conn) search(cmd *imapwire.Search) ([]hit, error) {
 	decode, err := textDecoder(cmd.Charset)
 	if err != nil {
 		return nil, err
@@ -131,7 +137,7 @@ func (c *conn) search(cmd *imapwire.Search) ([]mailbox.Numbered, error) {
 	defer p.msg.close()
 	p.msg.c = c
 
-	var hits []mailbox.Numbered
+	var hits []hit
 	batch := make([]mailbox.Numbered, 0, fetchBatch)
 	var refs []uint64
 	var buf []byte
@@ -159,7 +165,7 @@ func (c *conn) search(cmd *imapwire.Search) ([]mailbox.Numbered, error) {
 				return err
 			}
 			if ok && err == nil {
-				hits = append(hits, batch[i])
+				hits = append(hits, hit{batch[i].Seq, batch[i].Row.UID})
 			}
 		}
 		batch = batch[:0]
@@ -167,7 +173,6 @@ func (c *conn) search(cmd *imapwire.Search) ([]mailbox.Numbered, error) {
 	}
 	cheap, costly := root.split()
 	for seq, r := range c.sel.view.Rows() {
-		x := mailbox.Numbered{Seq: seq, Row: *r}
 		if cheap != nil {
 			p.msg.seq, p.msg.row = seq, *r
 			if ok, err := cheap.match(&p.msg); err != nil || !ok {
@@ -175,10 +180,10 @@ func (c *conn) search(cmd *imapwire.Search) ([]mailbox.Numbered, error) {
 			}
 		}
 		if costly == nil {
-			hits = append(hits, x)
+			hits = append(hits, hit{seq, r.UID})
 			continue
 		}
-		if batch = append(batch, x); len(batch) == fetchBatch {
+		if batch = append(batch, mailbox.Numbered{Seq: seq, Row: *r}); len(batch) == fetchBatch {
 			if err := run(); err != nil {
 				return nil, err
 			}

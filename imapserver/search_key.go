@@ -163,14 +163,12 @@ func row(f func(*mailbox.Row) bool) test {
 	return test{match: func(m *fetched) (bool, error) { return f(&m.row), nil }}
 }
 
-// set is a key that names messages by number.
+// set is a key that names messages by number. Numbers that do not exist match nothing: clients give
+// "1:*" without looking whether the mailbox is empty.
 func (p *program) set(set imap.NumSet) (test, error) {
 	view := p.c.sel.view
 	switch set := set.(type) {
 	case imap.SeqSet:
-		if err := p.c.checkSeqs(set); err != nil {
-			return test{}, err
-		}
 		set = set.Resolve(imap.SeqNum(view.Len()))
 		return test{match: func(m *fetched) (bool, error) { return set.Contains(m.seq), nil }}, nil
 	case imap.UIDSet:

@@ -11,6 +11,9 @@ import (
 // runSelect is SELECT and EXAMINE, RFC 9051 §6.3.2 and §6.3.3. Whatever its outcome, the mailbox
 // that was selected before is not any more.
 func runSelect(c *conn, cmd *imapwire.Select) error {
+	if len(cmd.Params) > 0 {
+		return bad("SELECT has no parameters here: none of its extensions is offered") // RFC 4466 §2.1
+	}
 	if c.sel != nil {
 		c.unselect()
 		c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeClosed, "", "The previous mailbox is no longer selected")

@@ -8,6 +8,9 @@ import (
 
 // runStatus is STATUS, RFC 9051 §6.3.11.
 func runStatus(c *conn, cmd *imapwire.Status) error {
+	if err := checkStatus(cmd.Items); err != nil {
+		return err
+	}
 	entry, ok := c.account.Namespace().Lookup(cmd.Mailbox)
 	if !ok {
 		return mailbox.ErrNotFound
@@ -20,6 +23,14 @@ func runStatus(c *conn, cmd *imapwire.Status) error {
 	return nil
 }
 
+// checkStatus refuses items of extensions that are not offered.
+func checkStatus(items imap.StatusItems) error {
+	if items.Has(imap.StatusHighestModSeq) {
+		return bad("HIGHESTMODSEQ is not offered")
+	}
+	return nil
+}
+
 // status returns the given items of a mailbox.
 func (c *conn) status(entry mailbox.Entry, items imap.StatusItems) (*imap.Status, error) {
 	counts, err := c.account.Status(c.ctx, entry.ID)
@@ -29,7 +40,7 @@ func (c *conn) status(entry mailbox.Entry, items imap.StatusItems) (*imap.Status
 	s := &imap.Status{
 		Mailbox: entry.Name, Items: items,
 		Messages: counts.Messages, Unseen: counts.Unseen, Deleted: counts.Deleted, Size: counts.Size,
-		UIDNext: counts.UIDNext, UIDValidity: counts.UIDValidity, HighestModSeq: counts.HighestModSeq,
+		UIDNext: counts.UIDNext, UIDValidity: counts.UIDValidity,
 	}
 	if items.Has(imap.StatusRecent) {
 		if s.Recent, err = c.countRecent(entry.ID, counts.UIDNext); err != nil {
