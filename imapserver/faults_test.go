@@ -1,0 +1,222 @@
+package imapserver_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"restante/imap"
+	"restante/imapserver"
+	"restante/mailbox"
+	"restante/store"
+	"restante/store/memstore"
+)
+
+// hooked is a store in which something happens around the flag changes of sessions.
+type hooked struct {
+	store.Store
+	after func(store.Mailbox) // a change, that a session has made
+	err   error               // what opening a message fails with
+}
+
+func (h *hooked) Account(ctx context.Context, id store.AccountID) (store.Account, error) {
+	a, err := h.Store.Account(ctx, id)
+	return hookedAccount{a, h}, err
+}
+
+type hookedAccount struct {
+	store.Account
+	h *hooked
+}
+
+func (a hookedAccount) Open(ctx context.Context, id mailbox.ID) (store.Mailbox, error) {
+	m, err := a.Account.Open(ctx, id)
+	return hookedMailbox{m, a.h}, err
+}
+
+type hookedMailbox struct {
+	store.Mailbox
+	h *hooked
+}
+
+func (m hookedMailbox) StoreFlags(ctx context.Context, set imap.UIDSet, op imap.StoreOp, flags []imap.Flag) (imap.ModSeq, error) {
+	modseq, err := m.Mailbox.StoreFlags(ctx, set, op, flags)
+	if m.h.after != nil {
+		m.h.after(m.Mailbox)
+	}
+	return modseq, err
+}
+
+func (m hookedMailbox) Body(ctx context.Context, ref uint64) (store.Body, error) {
+	if m.h.err != nil {
+		return nil, m.h.err
+	}
+	return m.Mailbox.Body(ctx, ref)
+}
+
+// TestFetchWhileFlagsChange changes the flags of a message that a FETCH has not come to yet: it must
+// not tell the old ones after the new ones.
+func TestFetchWhileFlagsChange(t *testing.T) {
+	var changed atomic.Bool
+	h := &hooked{Store: memstore.New(), after: func(m store.Mailbox) {
+		if !changed.Swap(true) {
+			if _, err := m.StoreFlags(context.Background(), imap.UIDs(599), imap.StoreAdd, []imap.Flag{imap.Flagged}); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	ts := startServer(t, h, nil)
+	user := ts.target(t, false)
+	for i := range 600 {
+		flags := []imap.Flag{imap.Seen}
+		if i < 300 {
+			flags = nil
+		}
+		if err := user.Seed("INBOX", []byte("Subject: x\r\n\r\n"), flags, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := dialUser(t, ts, user)
+	w.ok("SELECT INBOX")
+	last := ""
+	for _, line := range w.ok("FETCH 1:* (FLAGS BODY[TEXT])") {
+		if strings.HasPrefix(line, "* 599 FETCH (") {
+			last = line
+		}
+	}
+	if !strings.Contains(last, `\Flagged`) {
+		t.Errorf("the last answer about the message is %q", last)
+	}
+}
+
+// TestStoreErrorIsNoLostConnection has the store fail with errors that look like those of sockets.
+func TestStoreErrorIsNoLostConnection(t *testing.T) {
+	h := &hooked{Store: memstore.New()}
+	ts := startServer(t, h, nil)
+	user := ts.target(t, false)
+	if err := user.Seed("INBOX", []byte("Subject: x\r\n\r\nx"), nil, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	w := dialUser(t, ts, user)
+	w.ok("SELECT INBOX")
+	for _, err := range []error{io.EOF, io.ErrUnexpectedEOF, &net.OpError{Op: "read", Err: errors.New("remote disk")}, context.DeadlineExceeded} {
+		h.err = err
+		if got := w.cmd("FETCH 1 BODY.PEEK[]"); len(got) != 1 || !strings.Contains(got[0], " NO ") {
+			t.Errorf("%v: %q", err, got)
+		}
+	}
+	h.err = nil
+	w.ok("FETCH 1 BODY.PEEK[]")
+}
+
+// counter counts connections that are open.
+type counter struct{ atomic.Int64 }
+
+func (c *counter) ConnOpened()                           { c.Add(1) }
+func (c *counter) ConnClosed()                           { c.Add(-1) }
+func (c *counter) Command(string, string, time.Duration) {}
+
+// TestShutdownInHaste has a client that reads nothing of a long answer.
+func TestShutdownInHaste(t *testing.T) {
+	var conns counter
+	ts := startServer(t, memstore.New(), func(s *imapserver.Server) { s.Observer = &conns })
+	user := ts.target(t, false)
+	if err := user.Seed("INBOX", []byte(strings.Repeat("x", 16<<20)), nil, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	w := dialUser(t, ts, user)
+	w.ok("SELECT INBOX")
+	w.send("a FETCH 1 (BODY.PEEK[] BODY.PEEK[] BODY.PEEK[] BODY.PEEK[])\r\n")
+	w.expect("* 1 FETCH")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	start := time.Now()
+	if err := ts.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+	if d := time.Since(start); d > 5*time.Second {
+		t.Errorf("it took %v", d)
+	}
+	if n := conns.Load(); n != 0 {
+		t.Errorf("%d connections are left", n)
+	}
+}
+
+// TestHandshakeFails sends something that is no TLS: nothing may be said in the clear any more.
+func TestHandshakeFails(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	w := dialRaw(t, ts)
+	w.send("a STARTTLS\r\n")
+	w.expect("a OK")
+	w.send("b NOOP\r\nc LOGOUT\r\n")
+	w.nc.SetDeadline(time.Now().Add(20 * time.Second))
+	rest, _ := io.ReadAll(bufio.NewReader(w.r))
+	if s := string(rest); strings.Contains(s, "b ") || strings.Contains(s, "NO") || strings.Contains(s, "BYE") {
+		t.Errorf("got %q", s)
+	}
+}
+
+// TestTricklingLogin sends octets, but never a login.
+func TestTricklingLogin(t *testing.T) {
+	ts := startServer(t, memstore.New(), func(s *imapserver.Server) { s.Limits.AuthTimeout = 200 * time.Millisecond })
+	w := dialRaw(t, ts)
+	start := time.Now()
+	for time.Since(start) < 5*time.Second {
+		if _, err := io.WriteString(w.nc, "x"); err != nil {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if d := time.Since(start); d > 2*time.Second {
+		t.Errorf("the connection lasted %v", d)
+	}
+}
+
+// TestDeletedAtIdle deletes a mailbox at the moment in which IDLE begins.
+func TestDeletedAtIdle(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	user := ts.target(t, false)
+	other := dialUser(t, ts, user)
+	for range 50 {
+		other.ok("CREATE x")
+		w := dialUser(t, ts, user)
+		w.ok("SELECT x")
+		w.send("i IDLE\r\n")
+		other.ok("DELETE x")
+		for line := w.line(); !strings.HasPrefix(line, "* BYE"); line = w.line() {
+		}
+		w.closed()
+	}
+}
+
+// TestHeadersRepeated asks for much in one response: it must not pile up.
+func TestHeadersRepeated(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	user := ts.target(t, false)
+	if err := user.Seed("INBOX", []byte("Subject: "+strings.Repeat(strings.Repeat("x", 70)+"\r\n ", 1000)+"\r\n\r\n"), nil, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	w := dialUser(t, ts, user)
+	w.ok("SELECT INBOX")
+	w.send("a FETCH 1 (%s)\r\n", strings.TrimSpace(strings.Repeat("BODY.PEEK[HEADER.FIELDS (Subject)] ", 1500)))
+	var n int64
+	for tail := ""; !strings.Contains(tail, "\r\na OK"); {
+		p := make([]byte, 64<<10)
+		w.nc.SetDeadline(time.Now().Add(20 * time.Second))
+		k, err := w.r.Read(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += int64(k)
+		tail = (tail + string(p[:k]))[max(0, len(tail)+k-64):]
+	}
+	if n < 100<<20 {
+		t.Errorf("got %d octets", n)
+	}
+}
