@@ -72,6 +72,7 @@ type Status struct {
 	UIDValidity   uint32
 	HighestModSeq ModSeq
 	Size          int64 // octets
+	AppendLimit   int64 // octets of a message (RFC 7889 §3.1)
 }
 
 // StatusItems is a set of STATUS data items (RFC 9051 §6.3.11).
@@ -86,6 +87,7 @@ const (
 	StatusUIDValidity
 	StatusHighestModSeq
 	StatusSize
+	StatusAppendLimit
 )
 
 // Has reports whether s holds all of items.

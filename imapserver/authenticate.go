@@ -24,6 +24,10 @@ func (c *conn) mechanisms() []string { return c.s.Auth.Mechanisms(c.authConn()) 
 
 // runAuthenticate is AUTHENTICATE, RFC 9051 §6.2.2, with the initial response of RFC 4959.
 func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {
+	if !c.passwordAllowed() {
+		// Neither is offered, whatever the mechanism: what follows the login is no less private.
+		return errPrivacy
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.s.limits.AuthTimeout)
 	defer cancel()
 	exchange, err := c.s.Auth.Server(ctx, cmd.Mechanism, c.authConn())

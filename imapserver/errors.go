@@ -81,7 +81,7 @@ func (c *conn) failure(err error) *failure {
 	case errors.As(err, &syntax):
 		return answer("BAD", "", fmt.Sprintf("%s at octet %d: %s", syntax.Production, syntax.Offset, syntax.Msg))
 	case errors.As(err, &unknown):
-		return answer("BAD", "", printable(unknown.Error()))
+		return answer("BAD", "", "Unknown command "+printable(unknown.Name))
 	case errors.As(err, &big):
 		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("The literals of a command may have %d octets", c.s.limits.CommandLiterals))
 	case errors.Is(err, imapwire.ErrLineTooLong):

@@ -220,3 +220,43 @@ func TestHeadersRepeated(t *testing.T) {
 		t.Errorf("got %d octets", n)
 	}
 }
+
+// remote makes the connections that it accepts come from another machine.
+type remote struct{ net.Listener }
+
+func (l remote) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	return remoteConn{nc}, err
+}
+
+type remoteConn struct{ net.Conn }
+
+func (remoteConn) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 999}
+}
+
+// TestPrivacyRequired comes from another machine without TLS.
+func TestPrivacyRequired(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- ts.server.Serve(remote{l}) }()
+	ts.plain = l.Addr().String()
+	w := dialRaw(t, ts)
+	if got := w.ok("CAPABILITY")[0]; !strings.Contains(got, " LOGINDISABLED") || !strings.Contains(got, " STARTTLS") || strings.Contains(got, "AUTH=") {
+		t.Error(got)
+	}
+	for _, cmd := range []string{"LOGIN a b", "AUTHENTICATE PLAIN", "AUTHENTICATE PLAIN AGEAYg==", "AUTHENTICATE SCRAM-SHA-256"} {
+		if got := w.cmd(cmd); len(got) != 1 || !strings.Contains(got[0], " NO [PRIVACYREQUIRED] ") {
+			t.Errorf("%s: %q", cmd, got)
+		}
+	}
+	w.ok("LOGOUT")
+	l.Close()
+	if err := <-done; err == nil {
+		t.Error("Serve goes on")
+	}
+}

@@ -26,7 +26,7 @@ func runLogin(c *conn, cmd *imapwire.Login) error {
 	return c.enter(user)
 }
 
-var errPrivacy = no(imap.CodePrivacyRequired, "Passwords are accepted over TLS only; use STARTTLS first")
+var errPrivacy = no(imap.CodePrivacyRequired, "Logging in is possible over TLS only; use STARTTLS first")
 
 // passwordAllowed reports whether a password may be sent as it is on this connection.
 func (c *conn) passwordAllowed() bool {

@@ -41,6 +41,7 @@ func (c *conn) status(entry mailbox.Entry, items imap.StatusItems) (*imap.Status
 		Mailbox: entry.Name, Items: items,
 		Messages: counts.Messages, Unseen: counts.Unseen, Deleted: counts.Deleted, Size: counts.Size,
 		UIDNext: counts.UIDNext, UIDValidity: counts.UIDValidity,
+		AppendLimit: c.s.limits.AppendLimit,
 	}
 	if items.Has(imap.StatusRecent) {
 		if s.Recent, err = c.countRecent(entry.ID, counts.UIDNext); err != nil {

@@ -179,6 +179,7 @@ var statusNames = []struct {
 	{"DELETED", imap.StatusDeleted},
 	{"SIZE", imap.StatusSize},
 	{"HIGHESTMODSEQ", imap.StatusHighestModSeq},
+	{"APPENDLIMIT", imap.StatusAppendLimit},
 }
 
 // AppendStatusItems appends the list of a STATUS command, "(MESSAGES UIDNEXT)".

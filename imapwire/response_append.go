@@ -204,6 +204,8 @@ func statusValue(s *imap.Status, item imap.StatusItems) uint64 {
 		return uint64(s.HighestModSeq)
 	case imap.StatusSize:
 		return uint64(max(s.Size, 0))
+	case imap.StatusAppendLimit:
+		return uint64(max(s.AppendLimit, 0))
 	}
 	return 0
 }

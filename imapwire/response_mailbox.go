@@ -261,6 +261,8 @@ func (p *scanner) statusItem(d *StatusData, name string) bool {
 		return true
 	case item == imap.StatusSize:
 		d.Size = n
+	case item == imap.StatusAppendLimit:
+		d.AppendLimit = n
 	case item == imap.StatusHighestModSeq:
 		d.HighestModSeq = imap.ModSeq(n)
 	case n > 1<<32-1:

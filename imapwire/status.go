@@ -44,7 +44,8 @@ func parseStatus(l *lexer, _ bool) Command {
 //
 //	status-att = "MESSAGES" / "UIDNEXT" / "UIDVALIDITY" / "UNSEEN" / "DELETED" / "SIZE"
 //
-// with RECENT of RFC 3501 §6.3.10 and HIGHESTMODSEQ of RFC 7162 §3.1.2.
+// with RECENT of RFC 3501 §6.3.10, HIGHESTMODSEQ of RFC 7162 §3.1.2 and APPENDLIMIT of RFC 7889
+// §3.1.
 func (l *lexer) statusItems() (items imap.StatusItems) {
 	l.list("status-att", false, func() {
 		start := l.pos
