@@ -36,7 +36,7 @@ type Options struct {
 	MaxMessage      int64         // octets of the largest message; store.MaxMessageSize
 	InlineMessage   int64         // octets of the largest message that is not given a file of its own; 1 MiB
 	CacheRows       int           // messages of mailboxes that nobody uses, to keep in memory at 40 octets each; 2 million
-	CacheBytes      int64         // octets of the index to keep in memory; 128 MiB
+	CacheBytes      int64         // octets of the index to keep in memory; a sixteenth of the machine's, 64 MiB to 1 GiB
 	NoSync          bool          // for tests and benchmarks: nothing is durable
 	OnCommit        func(Commit)  // called after every group, on the goroutine that writes: must be quick
 
@@ -207,7 +207,8 @@ func (o *Options) defaults() {
 	orElse(&o.CheckpointBytes, 64<<20)
 	orElse(&o.MaxMessage, store.MaxMessageSize)
 	orElse(&o.InlineMessage, 1<<20)
-	orElse(&o.CacheBytes, 128<<20)
+	// The summaries of the mailboxes in use should fit: reading them from files takes twice as long.
+	orElse(&o.CacheBytes, min(max(machineMemory()/16, 64<<20), 1<<30))
 	o.MaxMessage = min(o.MaxMessage, store.MaxMessageSize)
 	if o.CacheRows <= 0 {
 		o.CacheRows = 2_000_000
