@@ -398,29 +398,38 @@ func logins(t *testing.T, s *side) float64 {
 }
 
 // idle puts connections into IDLE and returns what each costs the server, and when the median of
-// them has heard of a message that another connection appends.
+// them has heard of a message that another connection appends. The cost is that of
+// as many connections again: the first make the server as large as logins and a warm heap make it.
 func idle(t *testing.T, s *side, deliver bool) (bytesEach float64, heard time.Duration) {
 	writer := must[*client](t)(login(s.addr, s.user, s.password))
 	defer writer.close()
 	must[int64](t)(writer.do("CREATE idle"))
 	defer writer.do("DELETE idle")
-	time.Sleep(200 * time.Millisecond)
-	before := s.memory()
-	conns := make([]net.Conn, *idlers)
-	for i := range conns {
-		c := must[*client](t)(login(s.addr, s.user, s.password))
-		defer c.close()
-		must[int64](t)(c.do("SELECT idle"))
-		_, err := io.WriteString(c.nc, "i IDLE\r\n")
-		check(t, err)
-		must[int](t)(c.nc.Read(c.buf))
-		conns[i], c.buf = c.nc, nil
+	var conns []net.Conn
+	open := func(n int) int64 {
+		for range n {
+			c := must[*client](t)(login(s.addr, s.user, s.password))
+			t.Cleanup(c.close)
+			must[int64](t)(c.do("SELECT idle"))
+			_, err := io.WriteString(c.nc, "i IDLE\r\n")
+			check(t, err)
+			must[int](t)(c.nc.Read(c.buf))
+			conns = append(conns, c.nc)
+			c.buf = nil
+		}
+		time.Sleep(2 * time.Second)
+		return s.memory()
 	}
-	time.Sleep(2 * time.Second)
-	bytesEach = float64(s.memory()-before) / float64(*idlers)
+	defer func() {
+		for _, nc := range conns {
+			nc.Close()
+		}
+	}()
 	if !deliver {
-		return bytesEach, 0
+		before := open(*idlers)
+		return float64(open(*idlers)-before) / float64(*idlers), 0
 	}
+	open(*idlers)
 	msg, date := NewCorpus(3).Message(1, 4096)
 	times := make([]float64, *idlers)
 	var wg sync.WaitGroup
@@ -447,5 +456,5 @@ func idle(t *testing.T, s *side, deliver bool) (bytesEach float64, heard time.Du
 	close(ready)
 	wg.Wait()
 	// Some hear before the writer has read its OK: that is no time at all.
-	return bytesEach, time.Duration(max(median(times), 1e-6) * float64(time.Second))
+	return 0, time.Duration(max(median(times), 1e-6) * float64(time.Second))
 }
