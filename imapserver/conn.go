@@ -81,10 +81,23 @@ func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
 		ctx: s.hard,
 		log: s.log.With("conn", id),
 	}
-	c.r = imapwire.NewReader(source{c}, imapwire.ReaderOptions{
-		MaxLine: s.limits.LineLength, MaxLiteral: s.limits.CommandLiterals, MaxSkip: s.limits.AppendLimit,
-	})
+	c.r = imapwire.NewReader(source{c}, c.readerOptions())
 	return c
+}
+
+// beforeLogin is how many octets a line, and the literals of a command, may have before the login,
+// so that nobody without an account can fill the memory.
+const beforeLogin = 16 << 10
+
+// readerOptions are the limits of what the client may send in its state.
+func (c *conn) readerOptions() imapwire.ReaderOptions {
+	l := &c.s.limits
+	if c.account == nil {
+		return imapwire.ReaderOptions{
+			MaxLine: min(l.LineLength, beforeLogin), MaxLiteral: min(l.CommandLiterals, beforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
+		}
+	}
+	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit}
 }
 
 // source is what the Reader reads from: the connection, with a deadline for every read.

@@ -12,8 +12,9 @@
 //
 // A session holds one mailbox.Version, the one its client knows: view. Sequence numbers mean
 // positions in it. Before and after a command, and in IDLE when the mailbox rings, the session
-// takes the newest version and writes the difference (sync.go). Commands that use sequence
-// numbers see removed messages as ghosts until EXPUNGE may be sent.
+// takes the newest version and writes the difference (sync.go); around STORE only after it, because
+// .SILENT is measured against what the client knew when it gave the command. Commands that use
+// sequence numbers see removed messages as ghosts until EXPUNGE may be sent.
 //
 // # Invariants
 //

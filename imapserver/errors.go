@@ -83,9 +83,9 @@ func (c *conn) failure(err error) *failure {
 	case errors.As(err, &unknown):
 		return answer("BAD", "", "Unknown command "+printable(unknown.Name))
 	case errors.As(err, &big):
-		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("The literals of a command may have %d octets", c.s.limits.CommandLiterals))
+		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("The literals of a command may have %d octets", c.readerOptions().MaxLiteral))
 	case errors.Is(err, imapwire.ErrLineTooLong):
-		return answer("BAD", imap.CodeLimit, fmt.Sprintf("A line may have %d octets", c.s.limits.LineLength))
+		return answer("BAD", imap.CodeLimit, fmt.Sprintf("A line may have %d octets", c.readerOptions().MaxLine))
 	case errors.Is(err, auth.ErrFailed):
 		return answer("NO", imap.CodeAuthenticationFailed, "Wrong user name or password")
 	case errors.Is(err, mailbox.ErrNotFound):

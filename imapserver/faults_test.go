@@ -260,3 +260,28 @@ func TestPrivacyRequired(t *testing.T) {
 		t.Error("Serve goes on")
 	}
 }
+
+// TestLimitsBeforeLogin sends more than a login needs.
+func TestLimitsBeforeLogin(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	user := ts.target(t, false)
+	w := dialRaw(t, ts)
+	w.send("a LOGIN {20000}\r\n")
+	w.expect("a BAD [TOOBIG]")
+	w.send("b LOGIN x %s\r\n", strings.Repeat("x", 20000))
+	w.expect("b BAD [LIMIT]")
+	w.ok("LOGIN " + user.User + " " + user.Password)
+	w.send("c STATUS {20000+}\r\n%s (MESSAGES)\r\n", strings.Repeat("x", 20000))
+	w.expect("c NO [NONEXISTENT]")
+}
+
+// TestManyTexts searches for more than anybody would.
+func TestManyTexts(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	w := dialUser(t, ts, ts.target(t, false))
+	w.ok("SELECT INBOX")
+	w.ok("SEARCH" + strings.Repeat(" BODY x", 50) + strings.Repeat(" TEXT x", 50))
+	if got := w.cmd("SEARCH" + strings.Repeat(" NOT BODY x", 101)); !strings.Contains(got[0], " NO [LIMIT]") {
+		t.Error(got)
+	}
+}

@@ -67,6 +67,7 @@ func (c *conn) enter(user store.User) error {
 		return err
 	}
 	c.user, c.account, c.state = user, account, authenticated
+	c.r.SetLimits(c.readerOptions())
 	c.log = c.log.With("user", user.Name)
 	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
 	c.done = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}

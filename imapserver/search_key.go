@@ -49,9 +49,13 @@ func (t test) split() (cheap, costly *test) {
 // program compiles search keys for one SEARCH.
 type program struct {
 	c      *conn
+	texts  int // how many keys look at the text
 	decode func(string) (string, error)
 	msg    fetched
 }
+
+// maxTexts is how many keys of a SEARCH may look at the text: each reads all of a message.
+const maxTexts = 100
 
 // compile returns the test of a key (RFC 9051 §6.4.4).
 func (p *program) compile(k *imap.SearchKey) (test, error) {
@@ -98,6 +102,11 @@ func (p *program) compileOther(k *imap.SearchKey) (test, error) {
 		return row(func(r *mailbox.Row) bool { return int64(r.Size) > k.Size }), nil
 	case imap.SearchSmaller:
 		return row(func(r *mailbox.Row) bool { return int64(r.Size) < k.Size }), nil
+	}
+	if k.Op == imap.SearchBody || k.Op == imap.SearchText {
+		if p.texts++; p.texts > maxTexts {
+			return test{}, no(imap.CodeLimit, "A search can have %d BODY and TEXT keys", maxTexts)
+		}
 	}
 	text, err := p.decode(k.Text)
 	if err != nil {

@@ -31,7 +31,7 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 		box.Close()
 		return mailbox.ErrNotFound
 	}
-	c.sel = &selection{box: box, name: entry.Name, readOnly: cmd.Examine, view: view}
+	c.sel = &selection{box: box, readOnly: cmd.Examine, view: view}
 	c.state = selected
 	box.Hold(view)
 	c.findRecent()

@@ -12,7 +12,6 @@ import (
 // selection is the selected mailbox as the session sees it.
 type selection struct {
 	box      store.Mailbox
-	name     string
 	readOnly bool
 	// view is the version that the client knows. Sequence numbers are positions in it.
 	view *mailbox.Version
