@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -283,5 +284,28 @@ func TestManyTexts(t *testing.T) {
 	w.ok("SEARCH" + strings.Repeat(" BODY x", 50) + strings.Repeat(" TEXT x", 50))
 	if got := w.cmd("SEARCH" + strings.Repeat(" NOT BODY x", 101)); !strings.Contains(got[0], " NO [LIMIT]") {
 		t.Error(got)
+	}
+}
+
+// TestSilentKeywordReplaced gives the place of a keyword that nobody uses any more to a new one.
+func TestSilentKeywordReplaced(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	user := ts.target(t, false)
+	if err := user.Seed("INBOX", []byte("Subject: x\r\n\r\n"), nil, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for i := range mailbox.MaxKeywords {
+		all = append(all, fmt.Sprintf("k%d", i))
+	}
+	a, b := dialUser(t, ts, user), dialUser(t, ts, user)
+	a.ok("SELECT INBOX")
+	a.ok("STORE 1 FLAGS (" + strings.Join(all, " ") + ")")
+	b.ok("SELECT INBOX")
+	b.ok("FETCH 1 FLAGS")
+	a.ok("STORE 1 -FLAGS (k7)")
+	got := strings.Join(b.ok("STORE 1 +FLAGS.SILENT (new)"), "\n")
+	if !strings.Contains(got, " FETCH (") || strings.Contains(got, "k7 ") {
+		t.Errorf("the client believes in k7 after %q", got)
 	}
 }

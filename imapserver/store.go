@@ -1,6 +1,8 @@
 package imapserver
 
 import (
+	"slices"
+
 	"restante/imap"
 	"restante/imapwire"
 	"restante/mailbox"
@@ -37,11 +39,14 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 		// What the client asked for it need not be told. What others changed, it must.
 		var bits mailbox.FlagBits
 		newest = c.sel.box.Version()
+		// A bit that has become another keyword's says nothing when it is compared.
+		known, now := c.sel.view.Keywords(), newest.Keywords()
+		comparable := len(known) <= len(now) && slices.Equal(known, now[:len(known)])
 		for _, f := range cmd.Flags {
 			bits |= newest.Bit(f)
 		}
 		return c.syncQuiet(retain, func(x mailbox.Changed) bool {
-			return x.Row.Flags == apply(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
+			return comparable && x.Row.Flags == apply(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
 		})
 	}
 	// Without .SILENT every message is answered, changed or not (RFC 9051 §6.4.6).
