@@ -3,6 +3,7 @@ package imapwire
 import (
 	"encoding/base64"
 	"errors"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -100,6 +101,9 @@ func DecodeUTF7(name string) (string, error) {
 			return "", ErrUTF7
 		}
 		shifted = true
+		if strings.ContainsAny(run, "\r\n") { // which encoding/base64 passes over
+			return "", ErrUTF7
+		}
 		var err error
 		if units, err = utf7Base64.AppendDecode(units[:0], []byte(run)); err != nil || len(units)%2 != 0 {
 			return "", ErrUTF7
