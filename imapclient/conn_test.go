@@ -169,32 +169,20 @@ func TestSecrets(t *testing.T) {
 }
 
 func TestPipelining(t *testing.T) {
-	const n, delay = 200, 20 * time.Millisecond
+	const n = 200
 	f := serve(t, func(p *peer) {
 		io.WriteString(p.nc, greeting)
-		type job struct {
-			at   time.Time
-			text string
-		}
-		jobs := make(chan job, n)
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for j := range jobs {
-				time.Sleep(time.Until(j.at))
-				io.WriteString(p.nc, j.text)
-			}
-		}()
+		// Nothing is answered before everything has arrived: a client that waits for an answer
+		// anywhere in between waits for ever.
+		var answers strings.Builder
 		for i := range n {
 			box := strings.Fields(p.expect("STATUS "))[0]
-			jobs <- job{time.Now().Add(delay), fmt.Sprintf("* STATUS %s (MESSAGES %d)\r\n%s OK done\r\n", box, i, p.tag)}
+			fmt.Fprintf(&answers, "* STATUS %s (MESSAGES %d)\r\n%s OK done\r\n", box, i, p.tag)
 		}
-		close(jobs)
-		<-done
+		io.WriteString(p.nc, answers.String())
 		p.drain()
 	})
 	k := connect(t, f, nil)
-	start := time.Now()
 	var ps []*Pending[*imap.Status]
 	for i := range n {
 		ps = append(ps, k.Status(testCtx(t), fmt.Sprintf("box%d", i), imap.StatusMessages))
@@ -204,9 +192,6 @@ func TestPipelining(t *testing.T) {
 		if err != nil || int(st.Messages) != i || st.Mailbox != fmt.Sprintf("box%d", i) {
 			t.Fatalf("%d: %+v, %v", i, st, err)
 		}
-	}
-	if d := time.Since(start); d > n*delay/2 { // 20 ms on an idle machine
-		t.Fatalf("%d commands took %v: they were not sent together", n, d)
 	}
 }
 
