@@ -277,18 +277,18 @@ func (mb *Mailbox) fetch(ctx context.Context, set imap.NumSet, items []imap.Fetc
 
 // fetchOnce fetches on one connection, always one command ahead.
 func (mb *Mailbox) fetchOnce(ctx context.Context, set imap.NumSet, items []imap.FetchItem, yield func(*imap.Message) bool) (stopped bool, err error) {
-	todo := pieces(set)
-	if len(todo) == 0 || mb.Len() == 0 && !positional(set) && set.(imap.UIDSet).Dynamic() {
+	left := pieces(set)
+	if len(left) == 0 || mb.Len() == 0 && !positional(set) && set.(imap.UIDSet).Dynamic() {
 		return false, nil // "*" in an empty mailbox is an error for some
 	}
 	var ahead *Stream[*imap.Message]
 	send := func() error {
 		ahead = nil
-		if len(todo) == 0 {
+		if len(left) == 0 {
 			return nil
 		}
-		piece := todo[0]
-		todo = todo[1:]
+		piece := left[0]
+		left = left[1:]
 		return mb.with(ctx, func(k *Conn) { ahead = k.Fetch(ctx, piece, items...) })
 	}
 	if err := send(); err != nil {

@@ -26,7 +26,7 @@ keywords of your own.
 
 ` + uidsHelp + "\n\n" + accountsHelp,
 		Example: `  restante flag INBOX 17 +seen -flagged
-  restante flag INBOX 10:20 =seen,todo
+  restante flag INBOX 10:20 =seen,work
   restante search INBOX from:list --uids | restante flag INBOX - +seen`,
 		Args: atLeast(3),
 	}
