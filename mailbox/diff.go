@@ -22,8 +22,8 @@ type pair struct{ old, new *chunk }
 
 // Changed is a message whose flags changed.
 type Changed struct {
-	Numbered          // in the new version
-	Old      FlagBits // its flags in the old version
+	Numbered     // in the new version
+	Old      Row // as it was in the old version
 }
 
 // Numbered is a row and its sequence number.
@@ -51,8 +51,8 @@ func (d *Delta) Changed() iter.Seq[Changed] {
 				if i == len(p.old.rows) {
 					break
 				}
-				if a := &p.old.rows[i]; a.UID == b.UID && (a.ModSeq != b.ModSeq || a.Flags != b.Flags) &&
-					!yield(Changed{Numbered{imap.SeqNum(p.new.start + j + 1), *b}, a.Flags}) {
+				if a := &p.old.rows[i]; a.UID == b.UID && a.ModSeq != b.ModSeq &&
+					!yield(Changed{Numbered{imap.SeqNum(p.new.start + j + 1), *b}, *a}) {
 					return
 				}
 			}
@@ -114,7 +114,7 @@ func (d *Delta) chunk(old, new *chunk) (changed bool) {
 			d.Added = append(d.Added, Numbered{imap.SeqNum(new.start + j + 1), *b})
 			j++
 		default:
-			changed = changed || a.ModSeq != b.ModSeq || a.Flags != b.Flags
+			changed = changed || a.ModSeq != b.ModSeq
 			i, j = i+1, j+1
 		}
 	}
@@ -153,12 +153,16 @@ func Retain(old, new *Version) *Version {
 				for len(live) > 0 && live[0].UID < gone[k].Row.UID {
 					c.rows, live = append(c.rows, live[0]), live[1:]
 				}
-				c.rows = append(c.rows, gone[k].Row)
-				v.ghosts.Add(gone[k].Row.UID)
-				v.add(&gone[k].Row, 1)
+				ghost := gone[k].Row
+				if ghost.far != 0 {
+					v.setFlags(&ghost, old.Set(&ghost)) // without room it shows fewer keywords
+				}
+				c.rows = append(c.rows, ghost)
+				v.ghosts.Add(ghost.UID)
+				v.add(&ghost, 1)
 				k++
 			}
-			c.rows = append(c.rows, live...)
+			c.setRows(append(c.rows, live...))
 		}
 		v.chunks = append(v.chunks, c)
 	}

@@ -1,16 +1,11 @@
 package mailbox
 
 import (
-	"errors"
 	"iter"
-	"slices"
 	"sort"
 
 	"restante/imap"
 )
-
-// ErrTooManyKeywords is returned when a mailbox would need more than MaxKeywords keywords.
-var ErrTooManyKeywords = errors.New("mailbox: too many different keywords")
 
 // chunkBits sets how many UIDs a chunk spans: 512. A change to one message copies one chunk.
 const chunkBits = 9
@@ -23,7 +18,9 @@ type Version struct {
 	Deleted       bool // the mailbox itself is gone
 
 	keywords []imap.Flag
+	far      *farTable
 	chunks   []chunk // in UID order, none empty
+	history  history
 	count    int
 	unseen   int
 	deleted  int
@@ -33,9 +30,18 @@ type Version struct {
 
 // chunk holds the messages of one fixed range of UIDs, so that the chunks of two versions line up.
 type chunk struct {
-	base  imap.UID // uid >> chunkBits of all rows
-	start int      // how many messages lie before it
-	rows  []Row
+	base   imap.UID    // uid >> chunkBits of all rows
+	start  int         // how many messages lie before it
+	modseq imap.ModSeq // the highest of the rows
+	rows   []Row
+}
+
+// setRows gives the chunk rows, of which there is at least one.
+func (c *chunk) setRows(rows []Row) {
+	c.rows, c.modseq = rows, 0
+	for i := range rows {
+		c.modseq = max(c.modseq, rows[i].ModSeq)
+	}
 }
 
 // Counts are what STATUS tells of a mailbox (RFC 9051 §6.3.11).
@@ -54,23 +60,28 @@ func New(uidValidity uint32) *Version {
 	return &Version{UIDValidity: uidValidity, UIDNext: 1, HighestModSeq: 1}
 }
 
-// Load returns a version as it was stored: what Counts, Keywords and Rows told. The rows must be
-// in UID order; Load keeps the slice.
-func Load(c Counts, keywords []imap.Flag, rows []Row) *Version {
-	v := &Version{UIDValidity: c.UIDValidity, UIDNext: c.UIDNext, HighestModSeq: c.HighestModSeq, keywords: keywords}
+// Load returns a version as it was stored: what Counts, Keywords and Rows told, and FarBits where
+// Far reports that there are any. The rows must be in UID order; Load keeps the slice. The history
+// begins with this version, see WithHistory.
+func Load(c Counts, keywords []imap.Flag, rows []Row, far map[imap.UID]FarBits) (*Version, error) {
+	v := &Version{UIDValidity: c.UIDValidity, UIDNext: c.UIDNext, HighestModSeq: c.HighestModSeq, keywords: keywords,
+		history: history{since: c.HighestModSeq}}
+	for i := range rows {
+		r := &rows[i]
+		if r.far = 0; far != nil && !v.setFlags(r, FlagSet{r.Flags, far[r.UID]}) {
+			return nil, ErrTooManyKeywords
+		}
+		v.add(r, 1)
+	}
 	for len(rows) > 0 {
-		base := rows[0].UID >> chunkBits
-		n := sort.Search(len(rows), func(i int) bool { return rows[i].UID>>chunkBits > base })
-		v.chunks = append(v.chunks, chunk{base: base, rows: rows[:n:n]})
+		c := chunk{base: rows[0].UID >> chunkBits}
+		n := sort.Search(len(rows), func(i int) bool { return rows[i].UID>>chunkBits > c.base })
+		c.setRows(rows[:n:n])
+		v.chunks = append(v.chunks, c)
 		rows = rows[n:]
 	}
 	v.recount(0)
-	for _, c := range v.chunks {
-		for i := range c.rows {
-			v.add(&c.rows[i], 1)
-		}
-	}
-	return v
+	return v, nil
 }
 
 // Counts returns what STATUS tells.
@@ -200,167 +211,4 @@ func (v *Version) Existing(set imap.UIDSet) (out imap.UIDSet) {
 		out.Add(r.UID)
 	}
 	return out
-}
-
-// Append returns the version with the rows added. Their UIDs must ascend from v.UIDNext on, and
-// their mod-sequences be above v.HighestModSeq or all the same.
-func (v *Version) Append(rows []Row) *Version {
-	n := *v
-	// The chunks' own slice is copied; the rows of the last chunk are appended in place, behind
-	// what v sees.
-	n.chunks = append(make([]chunk, 0, len(v.chunks)+1+len(rows)>>chunkBits), v.chunks...)
-	for i := range rows {
-		r := &rows[i]
-		base := r.UID >> chunkBits
-		if k := len(n.chunks); k == 0 || n.chunks[k-1].base != base {
-			n.chunks = append(n.chunks, chunk{base: base, start: n.count})
-		}
-		c := &n.chunks[len(n.chunks)-1]
-		c.rows = append(c.rows, *r)
-		n.count++
-		n.add(r, 1)
-		n.UIDNext = r.UID + 1
-		n.HighestModSeq = max(n.HighestModSeq, r.ModSeq)
-	}
-	return &n
-}
-
-// add counts a row in, or out when sign is -1.
-func (v *Version) add(r *Row, sign int) {
-	if r.Flags&BitSeen == 0 {
-		v.unseen += sign
-	}
-	if r.Flags&BitDeleted != 0 {
-		v.deleted += sign
-	}
-	v.size += int64(r.Size) * int64(sign)
-}
-
-// recount sets the start of the chunks from i on, and the number of messages.
-func (v *Version) recount(i int) {
-	pos := 0
-	if i > 0 {
-		pos = v.chunks[i-1].start + len(v.chunks[i-1].rows)
-	}
-	for ; i < len(v.chunks); i++ {
-		v.chunks[i].start = pos
-		pos += len(v.chunks[i].rows)
-	}
-	v.count = pos
-}
-
-// Store returns the version in which op was applied to the flags of the messages in the set, and
-// how many of them it changed; only those get the mod-sequence. When none did, it is v itself.
-func (v *Version) Store(set imap.UIDSet, op imap.StoreOp, bits FlagBits, modseq imap.ModSeq) (*Version, int) {
-	n := *v
-	changed := 0
-	n.edit(set, func(rows []Row) []Row {
-		var out []Row
-		for j := range rows {
-			old := rows[j].Flags
-			flags := old
-			switch op {
-			case imap.StoreSet:
-				flags = bits
-			case imap.StoreAdd:
-				flags |= bits
-			case imap.StoreRemove:
-				flags &^= bits
-			}
-			if flags == old || !set.Contains(rows[j].UID) {
-				continue
-			}
-			if out == nil {
-				out = slices.Clone(rows)
-			}
-			out[j].Flags, out[j].ModSeq = flags, modseq
-			n.add(&rows[j], -1)
-			n.add(&out[j], 1)
-			changed++
-		}
-		return out
-	})
-	if changed == 0 {
-		return v, 0
-	}
-	n.HighestModSeq = max(n.HighestModSeq, modseq)
-	return &n, changed
-}
-
-// Expunge returns the version without the messages of the set, only those with \Deleted when
-// onlyDeleted is set, and the removed rows. When there are none, it is v itself.
-func (v *Version) Expunge(set imap.UIDSet, onlyDeleted bool, modseq imap.ModSeq) (*Version, []Row) {
-	n := *v
-	var removed []Row
-	n.edit(set, func(rows []Row) []Row {
-		before := len(removed)
-		for j := range rows {
-			if (!onlyDeleted || rows[j].Flags&BitDeleted != 0) && set.Contains(rows[j].UID) {
-				n.add(&rows[j], -1)
-				removed = append(removed, rows[j])
-			}
-		}
-		if len(removed) == before {
-			return nil
-		}
-		out := make([]Row, 0, len(rows)-(len(removed)-before))
-		k := before
-		for j := range rows {
-			if k < len(removed) && removed[k].UID == rows[j].UID {
-				k++
-				continue
-			}
-			out = append(out, rows[j])
-		}
-		return out
-	})
-	if len(removed) == 0 {
-		return v, nil
-	}
-	n.HighestModSeq = max(n.HighestModSeq, modseq)
-	return &n, removed
-}
-
-// edit gives the rows of every chunk that the set touches to f, which returns what they become,
-// or nil if they stay. v must be a fresh copy of a version; its chunks are copied on first change.
-func (v *Version) edit(set imap.UIDSet, f func([]Row) []Row) {
-	old := v.chunks
-	first := -1
-	last := -1 // the index of the last chunk that f has seen
-	for _, r := range set.Ranges() {
-		for i := max(v.chunkOf(r.First>>chunkBits), last+1); i < len(old); i++ {
-			if old[i].rows[0].UID > r.Last {
-				break
-			}
-			last = i
-			out := f(old[i].rows)
-			if out == nil {
-				continue
-			}
-			if first < 0 {
-				first = i
-				v.chunks = slices.Clone(old)
-			}
-			v.chunks[i].rows = out
-		}
-	}
-	if first < 0 {
-		return
-	}
-	v.chunks = slices.DeleteFunc(v.chunks, func(c chunk) bool { return len(c.rows) == 0 })
-	v.recount(min(first, len(v.chunks)))
-}
-
-// WithDeleted returns the last version of a mailbox that is deleted: no messages, Deleted set.
-func (v *Version) WithDeleted(modseq imap.ModSeq) *Version {
-	return &Version{UIDValidity: v.UIDValidity, UIDNext: v.UIDNext, HighestModSeq: max(v.HighestModSeq, modseq),
-		Deleted: true, keywords: v.keywords}
-}
-
-// SkipTo returns the version with UIDNEXT and HIGHESTMODSEQ at least as given. Recovery uses it
-// so that no number is ever issued twice.
-func (v *Version) SkipTo(next imap.UID, modseq imap.ModSeq) *Version {
-	n := *v
-	n.UIDNext, n.HighestModSeq = max(n.UIDNext, next), max(n.HighestModSeq, modseq)
-	return &n
 }

@@ -1,0 +1,288 @@
+package mailbox
+
+import (
+	"errors"
+	"hash/maphash"
+	"math/bits"
+	"slices"
+
+	"github.com/benbjohnson/immutable"
+
+	"restante/imap"
+)
+
+// FlagBits is a set of flags: the five system flags, then the first keywords of the mailbox in
+// the order in which it first saw them. A mailbox with more keywords has FarBits for them.
+type FlagBits uint64
+
+const (
+	BitSeen FlagBits = 1 << iota
+	BitAnswered
+	BitFlagged
+	BitDeleted
+	BitDraft
+
+	systemBits   = 5
+	nearKeywords = 64 - systemBits
+	// MaxKeywords is how many different keywords one mailbox can hold at a time.
+	MaxKeywords = nearKeywords + 64*len(FarBits{})
+)
+
+// FarBits are the keywords of a mailbox behind those that FlagBits has room for.
+type FarBits [3]uint64
+
+// FlagSet is a set of flags of one mailbox. Bits is all of it unless the mailbox has very many
+// keywords. It can be compared.
+type FlagSet struct {
+	Bits FlagBits
+	Far  FarBits
+}
+
+// SystemFlags are the flags of the lowest bits, in order.
+var SystemFlags = []imap.Flag{imap.Seen, imap.Answered, imap.Flagged, imap.Deleted, imap.Draft}
+
+// ErrTooManyKeywords is returned when a mailbox would need more than MaxKeywords keywords, or more
+// than maxFarSets different FarBits.
+var ErrTooManyKeywords = errors.New("mailbox: too many different keywords")
+
+// Empty reports whether no flag is in the set.
+func (s FlagSet) Empty() bool { return s == FlagSet{} }
+
+// Union returns the flags of both sets.
+func (s FlagSet) Union(t FlagSet) FlagSet {
+	s.Bits |= t.Bits
+	for i := range s.Far {
+		s.Far[i] |= t.Far[i]
+	}
+	return s
+}
+
+// Minus returns the flags of s that t does not have.
+func (s FlagSet) Minus(t FlagSet) FlagSet {
+	s.Bits &^= t.Bits
+	for i := range s.Far {
+		s.Far[i] &^= t.Far[i]
+	}
+	return s
+}
+
+// Intersects reports whether a flag is in both sets.
+func (s FlagSet) Intersects(t FlagSet) bool {
+	if s.Bits&t.Bits != 0 {
+		return true
+	}
+	for i := range s.Far {
+		if s.Far[i]&t.Far[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Apply returns what op with the flags in t makes of s.
+func (s FlagSet) Apply(op imap.StoreOp, t FlagSet) FlagSet {
+	s.Bits = s.Bits.apply(op, t.Bits)
+	for i := range s.Far {
+		s.Far[i] = uint64(FlagBits(s.Far[i]).apply(op, FlagBits(t.Far[i])))
+	}
+	return s
+}
+
+func (b FlagBits) apply(op imap.StoreOp, c FlagBits) FlagBits {
+	switch op {
+	case imap.StoreAdd:
+		return b | c
+	case imap.StoreRemove:
+		return b &^ c
+	}
+	return c
+}
+
+// keywordSet returns the set of the keyword in place i.
+func keywordSet(i int) (s FlagSet) {
+	if i < nearKeywords {
+		s.Bits = 1 << (i + systemBits)
+		return s
+	}
+	i -= nearKeywords
+	s.Far[i/64] = 1 << (i % 64)
+	return s
+}
+
+// farTable holds the different FarBits of a mailbox's rows, so that a row needs only a number. It
+// is nil for a mailbox without.
+type farTable struct {
+	sets   *immutable.List[FarBits]
+	index  *immutable.Map[FarBits, uint32]
+	tidied int // how many sets were in use when that was last found out
+}
+
+// maxFarSets is how many FarBits a table may hold: about 4 MiB.
+const maxFarSets = 1 << 16
+
+type farHasher struct{ seed maphash.Seed }
+
+var farHash = farHasher{maphash.MakeSeed()}
+
+func (h farHasher) Hash(b FarBits) uint32   { return uint32(maphash.Comparable(h.seed, b)) }
+func (h farHasher) Equal(a, b FarBits) bool { return a == b }
+
+// add returns the table with the set, and the set's number, which is 0 for the empty one. It
+// reports false when there is no room.
+func (t *farTable) add(b FarBits) (*farTable, uint32, bool) {
+	if b == (FarBits{}) {
+		return t, 0, true
+	}
+	if t == nil {
+		t = &farTable{immutable.NewList[FarBits](), immutable.NewMap[FarBits, uint32](farHash), 0}
+	}
+	if n, ok := t.index.Get(b); ok {
+		return t, n, true
+	}
+	n := uint32(t.sets.Len() + 1)
+	if n > maxFarSets {
+		return t, 0, false
+	}
+	return &farTable{t.sets.Append(b), t.index.Set(b, n), t.tidied}, n, true
+}
+
+func (t *farTable) get(n uint32) FarBits {
+	if n == 0 {
+		return FarBits{}
+	}
+	return t.sets.Get(int(n - 1))
+}
+
+// Set returns the flags of one of v's rows.
+func (v *Version) Set(r *Row) FlagSet {
+	if r.far == 0 {
+		return FlagSet{Bits: r.Flags}
+	}
+	return FlagSet{r.Flags, v.far.get(r.far)}
+}
+
+// Far reports whether a row of v has keywords that Row.Flags does not tell.
+func (v *Version) Far(r *Row) bool { return r.far != 0 }
+
+// setFlags gives a row the flags, as a version that is being made writes them. It reports false
+// when there are too many different sets.
+func (v *Version) setFlags(r *Row, s FlagSet) (ok bool) {
+	r.Flags = s.Bits
+	v.far, r.far, ok = v.far.add(s.Far)
+	return ok
+}
+
+// tidyFar drops from a version that is being made the sets that no row has any more, when there
+// may be many. It is called before rows change, for it numbers the sets anew.
+func (v *Version) tidyFar() {
+	old := v.far
+	if old == nil || old.sets.Len() < max(maxFarSets/4, 2*old.tidied) {
+		return
+	}
+	v.far = nil
+	v.chunks = slices.Clone(v.chunks)
+	for i := range v.chunks {
+		c := &v.chunks[i]
+		if !slices.ContainsFunc(c.rows, func(r Row) bool { return r.far != 0 }) {
+			continue
+		}
+		c.rows = slices.Clone(c.rows)
+		for j := range c.rows {
+			v.far, c.rows[j].far, _ = v.far.add(old.get(c.rows[j].far))
+		}
+	}
+	if v.far != nil {
+		v.far.tidied = v.far.sets.Len()
+	}
+}
+
+// Flags returns the flags of a set as this version calls them, system flags first.
+func (v *Version) Flags(s FlagSet) []imap.Flag {
+	n := bits.OnesCount64(uint64(s.Bits))
+	for _, far := range s.Far {
+		n += bits.OnesCount64(far)
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]imap.Flag, 0, n)
+	for i, f := range SystemFlags {
+		if s.Bits&(1<<i) != 0 {
+			out = append(out, f)
+		}
+	}
+	for i, f := range v.keywords {
+		if i >= nearKeywords && s.Far == (FarBits{}) {
+			break
+		}
+		if s.Intersects(keywordSet(i)) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Known returns the set of those of the flags that the mailbox knows. \Recent is not one of them:
+// it is not stored.
+func (v *Version) Known(flags ...imap.Flag) (s FlagSet) {
+	for _, f := range flags {
+		s = s.Union(v.known(f))
+	}
+	return s
+}
+
+func (v *Version) known(f imap.Flag) FlagSet {
+	for i, g := range SystemFlags {
+		if g.Equal(f) {
+			return FlagSet{Bits: 1 << i}
+		}
+	}
+	for i, g := range v.keywords {
+		if g.Equal(f) {
+			return keywordSet(i)
+		}
+	}
+	return FlagSet{}
+}
+
+// Learn returns the version that knows all of the flags, v itself if it does, and their set.
+// \Recent is left out. A keyword that no message carries any more makes room for a new one;
+// ErrTooManyKeywords when there is no such.
+func (v *Version) Learn(flags []imap.Flag) (*Version, FlagSet, error) {
+	var s FlagSet
+	for _, f := range flags {
+		if f.Equal(imap.Recent) {
+			continue
+		}
+		one := v.known(f)
+		if one.Empty() {
+			var err error
+			if v, one, err = v.addKeyword(f, s); err != nil {
+				return v, FlagSet{}, err
+			}
+		}
+		s = s.Union(one)
+	}
+	return v, s, nil
+}
+
+// addKeyword returns the version that knows f. The places of the flags in keep are not given away.
+func (v *Version) addKeyword(f imap.Flag, keep FlagSet) (*Version, FlagSet, error) {
+	n := *v
+	if len(v.keywords) < MaxKeywords {
+		n.keywords = append(slices.Clone(v.keywords), f)
+		return &n, keywordSet(len(v.keywords)), nil
+	}
+	used := keep
+	for _, r := range v.Rows() {
+		used = used.Union(v.Set(r))
+	}
+	for i := range v.keywords {
+		if one := keywordSet(i); !used.Intersects(one) {
+			n.keywords = slices.Clone(v.keywords)
+			n.keywords[i] = f
+			return &n, one, nil
+		}
+	}
+	return v, FlagSet{}, ErrTooManyKeywords
+}
