@@ -209,7 +209,8 @@ func TestVersionsModel(t *testing.T) {
 		}
 		check(t, loaded, m)
 		// Whoever knows an old version and hears what has changed since has the new one.
-		for _, o := range kept {
+		for i := 0; i < len(kept); i += 7 {
+			o := kept[i]
 			c, err := o.v.Changes(o.v.HighestModSeq)
 			if err != nil || len(c.Rows)+len(c.Expunged) != 0 {
 				t.Fatalf("a version has changed since itself: %+v, %v", c, err)
