@@ -15,7 +15,6 @@ import (
 	"math"
 	"slices"
 	"sync"
-	"time"
 
 	"restante/imap"
 	"restante/mailbox"
@@ -232,7 +231,6 @@ func (s *Store) Commit(ctx context.Context, _ store.Actor, ops ...store.Op) ([]s
 		return nil, err
 	}
 	d := newDraft(s)
-	d.now = time.Now()
 	outcomes := make([]store.Outcome, len(ops))
 	for i, op := range ops {
 		var blame store.Ref
