@@ -151,9 +151,10 @@ func (c *Changes) Vanished() (out imap.UIDSet) {
 }
 
 // Changes returns what has happened after a mod-sequence. It costs what has changed, and a glance
-// at each 512 messages. ErrTooOld when it is not known any more; then only all of it helps.
+// at each 512 messages. ErrTooOld when it is not known any more; then only all of it helps. That a
+// mailbox is deleted is always known.
 func (v *Version) Changes(since imap.ModSeq) (*Changes, error) {
-	if since < v.history.since {
+	if since < v.history.since && !v.Deleted {
 		return nil, fmt.Errorf("%w: %d, it begins at %d", ErrTooOld, since, v.history.since)
 	}
 	c := &Changes{Since: since, UIDValidity: v.UIDValidity, UIDNext: v.UIDNext, HighestModSeq: v.HighestModSeq,

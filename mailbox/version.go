@@ -214,3 +214,15 @@ func (v *Version) Existing(set imap.UIDSet) (out imap.UIDSet) {
 	}
 	return out
 }
+
+// HasAll reports whether all UIDs of the set exist. An open range, "7:*", asks for those up to the
+// highest one.
+func (v *Version) HasAll(set imap.UIDSet) bool {
+	largest := v.MaxUID()
+	for _, r := range set.Ranges() {
+		if r.Last > largest {
+			return false
+		}
+	}
+	return set.Resolve(largest).Len() == v.Existing(set).Len()
+}

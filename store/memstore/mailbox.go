@@ -12,194 +12,153 @@ import (
 	"restante/store"
 )
 
-// handle is one session's hold on a mailbox. held is guarded by the store's mutex.
-type handle struct {
-	account *account
-	box     *box
-	held    *mailbox.Version
-	bell    chan struct{}
+// box is one mailbox. It is guarded by the store's mutex.
+type box struct {
+	store    *Store
+	ref      store.Ref
+	version  *mailbox.Version // the newest
+	handles  map[*handle]struct{}
+	messages map[imap.UID]message // of the newest version and of the ghosts
+	ghosts   []ghost
+	claimed  imap.UID // every UID below has been claimed as \Recent
 }
 
-func (h *handle) ID() mailbox.ID            { return h.box.id }
-func (h *handle) Version() *mailbox.Version { return h.box.version.Load() }
-func (h *handle) Bell() <-chan struct{}     { return h.bell }
+// message is what is kept beside a mailbox.Row.
+type message struct {
+	ref     uint64 // as in the row
+	body    []byte
+	details store.Details
+}
+
+// ghost is a message that is removed but may still be held.
+type ghost struct {
+	uid    imap.UID
+	modseq imap.ModSeq // of its removal
+}
+
+// collect drops the ghosts that no handle holds any more.
+func (b *box) collect() {
+	b.ghosts = slices.DeleteFunc(b.ghosts, func(g ghost) bool {
+		for h := range b.handles {
+			// A version from before the removal shows the message, or a later one that its
+			// session may turn to does; one from after it shows it only as a ghost.
+			if h.held.HighestModSeq < g.modseq || h.held.Ghosts().Contains(g.uid) {
+				return false
+			}
+		}
+		delete(b.messages, g.uid)
+		return true
+	})
+}
+
+// message returns what is kept beside a row, false when it is gone.
+func (b *box) message(row *mailbox.Row) (message, bool) {
+	m, ok := b.messages[row.UID]
+	return m, ok && m.ref == row.Ref
+}
+
+// handle is a session's handle on a mailbox. held is guarded by the store's mutex.
+type handle struct {
+	box  *box
+	held *mailbox.Version
+	bell chan struct{}
+}
+
+// Open implements store.Mail.
+func (s *Store) Open(ctx context.Context, _ store.Actor, ref store.Ref) (store.Mailbox, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.find(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	h := &handle{b, b.version, make(chan struct{}, 1)}
+	b.handles[h] = struct{}{}
+	return h, nil
+}
+
+func (h *handle) Ref() store.Ref        { return h.box.ref }
+func (h *handle) Bell() <-chan struct{} { return h.bell }
+
+func (h *handle) Version() *mailbox.Version {
+	h.box.store.mu.Lock()
+	defer h.box.store.mu.Unlock()
+	return h.box.version
+}
+
+func (h *handle) Refresh(ctx context.Context) (*mailbox.Version, error) {
+	if err := h.box.store.check(ctx); err != nil {
+		return nil, err
+	}
+	return h.Version(), nil
+}
 
 func (h *handle) Hold(v *mailbox.Version) {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
+	h.box.store.mu.Lock()
+	defer h.box.store.mu.Unlock()
 	h.held = v
-	h.box.sweep()
+	h.box.collect()
 }
 
 func (h *handle) Close() error {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
+	h.box.store.mu.Lock()
+	defer h.box.store.mu.Unlock()
 	delete(h.box.handles, h)
-	h.box.sweep()
+	h.box.collect()
 	return nil
 }
 
-func (h *handle) ClaimRecent(below imap.UID) (from imap.UID) {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
-	from = h.box.claimed
-	h.box.claimed = max(from, below)
-	return from
-}
-
-// ready says why the mailbox cannot be changed. The store's mutex is held.
-func (h *handle) ready(ctx context.Context) error {
-	_, err := h.account.find(ctx, h.box.id)
-	return err
-}
-
-func (h *handle) StoreFlags(ctx context.Context, set imap.UIDSet, op imap.StoreOp, flags []imap.Flag) (imap.ModSeq, error) {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
-	if err := h.ready(ctx); err != nil {
-		return 0, err
-	}
-	v := h.Version()
-	if set = v.Existing(set); set.Empty() {
-		return 0, nil
-	}
-	var bits mailbox.FlagBits
-	if op == imap.StoreRemove {
-		for _, f := range flags { // what the mailbox does not know, no message carries
-			bits |= v.Bit(f)
-		}
-	} else {
-		var err error
-		if v, bits, err = v.Bits(flags); err != nil {
-			return 0, err
-		}
-	}
-	modseq := v.HighestModSeq + 1
-	v, changed := v.Store(set, op, bits, modseq)
-	if changed == 0 {
-		return 0, nil
-	}
-	h.box.publish(v)
-	return modseq, nil
-}
-
-func (h *handle) Expunge(ctx context.Context, set imap.UIDSet) (removed imap.UIDSet, err error) {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
-	if err := h.ready(ctx); err != nil {
-		return removed, err
-	}
-	v := h.Version()
-	modseq := v.HighestModSeq + 1
-	v, rows := v.Expunge(v.Existing(set), true, modseq)
-	if len(rows) == 0 {
-		return removed, nil
-	}
-	for _, r := range rows {
-		removed.Add(r.UID)
-	}
-	h.box.publish(v)
-	h.box.bury(rows, modseq)
-	return removed, nil
-}
-
-func (h *handle) Copy(ctx context.Context, set imap.UIDSet, dst mailbox.ID) (store.CopyResult, error) {
-	return h.transfer(ctx, set, dst, false)
-}
-
-func (h *handle) Move(ctx context.Context, set imap.UIDSet, dst mailbox.ID) (store.CopyResult, error) {
-	return h.transfer(ctx, set, dst, true)
-}
-
-// transfer is Copy and Move.
-func (h *handle) transfer(ctx context.Context, set imap.UIDSet, dst mailbox.ID, move bool) (store.CopyResult, error) {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
-	if err := h.ready(ctx); err != nil {
-		return store.CopyResult{}, err
-	}
-	to, err := h.account.find(ctx, dst)
+func (h *handle) Changes(ctx context.Context, since imap.ModSeq) (*mailbox.Changes, error) {
+	v, err := h.Refresh(ctx)
 	if err != nil {
-		return store.CopyResult{}, err
-	}
-	from, v := h.Version(), to.version.Load()
-	result := store.CopyResult{UIDValidity: v.UIDValidity}
-	if set = from.Existing(set); set.Empty() {
-		return result, nil
-	}
-
-	// All keywords at once: one that is new with one message is not given up for the next.
-	var used mailbox.FlagBits
-	for _, r := range from.RowsByUID(set) {
-		used |= r.Flags
-	}
-	v, _, err = v.Bits(from.Flags(used))
-	if err != nil {
-		return store.CopyResult{}, err
-	}
-	modseq := v.HighestModSeq + 1
-	var removed, rows []mailbox.Row
-	for _, r := range from.RowsByUID(set) {
-		row := *r
-		row.UID, row.ModSeq, row.Flags = v.UIDNext+imap.UID(len(rows)), modseq, 0
-		for _, f := range from.Flags(r.Flags) {
-			row.Flags |= v.Bit(f)
-		}
-		row.Ref = to.add(h.box.messages[r.Ref])
-		removed, rows = append(removed, *r), append(rows, row)
-		result.Source, result.Dest = append(result.Source, r.UID), append(result.Dest, row.UID)
-	}
-	v = v.Append(rows)
-	switch {
-	case !move:
-		to.publish(v)
-	case to == h.box:
-		v, _ = v.Expunge(set, false, modseq)
-		to.publish(v)
-		to.bury(removed, modseq)
-	default:
-		to.publish(v)
-		modseq = from.HighestModSeq + 1
-		left, _ := from.Expunge(set, false, modseq)
-		h.box.publish(left)
-		h.box.bury(removed, modseq)
-	}
-	return result, nil
-}
-
-func (h *handle) Body(ctx context.Context, ref uint64) (store.Body, error) {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
-	if err := h.account.store.ready(ctx); err != nil {
 		return nil, err
 	}
-	m, ok := h.box.messages[ref]
+	return v.Changes(since)
+}
+
+func (h *handle) Body(ctx context.Context, row *mailbox.Row) (store.Body, error) {
+	h.box.store.mu.Lock()
+	defer h.box.store.mu.Unlock()
+	if err := h.box.store.ready(ctx); err != nil {
+		return nil, err
+	}
+	m, ok := h.box.message(row)
 	if !ok {
-		return nil, fmt.Errorf("memstore: message %d: %w", ref, store.ErrGone)
+		return nil, fmt.Errorf("memstore: UID %d of mailbox %d: %w", row.UID, h.box.ref.Mailbox, store.ErrGone)
 	}
 	return body{bytes.NewReader(m.body)}, nil
 }
 
-func (h *handle) Summaries(ctx context.Context, refs []uint64, buf []byte, out [][]byte) ([]byte, error) {
-	h.account.store.mu.Lock()
-	defer h.account.store.mu.Unlock()
-	if err := h.account.store.ready(ctx); err != nil {
-		return buf, err
+func (h *handle) Details(ctx context.Context, rows []mailbox.Row, buf []byte, limit int, out []store.Details) ([]byte, int, error) {
+	h.box.store.mu.Lock()
+	defer h.box.store.mu.Unlock()
+	if err := h.box.store.ready(ctx); err != nil {
+		return buf, 0, err
 	}
-	need := 0
-	for _, ref := range refs {
-		need += len(h.box.messages[ref].summary)
+	rows = rows[:min(len(rows), len(out))]
+	n, need := 0, 0
+	for n < len(rows) {
+		m, _ := h.box.message(&rows[n])
+		if n > 0 && need+len(m.details.Summary) > limit {
+			break
+		}
+		need += len(m.details.Summary)
+		n++
 	}
 	buf = slices.Grow(buf, need) // once, so that what out tells of stays in buf
-	for i, ref := range refs {
-		out[i] = nil
-		if s := h.box.messages[ref].summary; s != nil {
+	for i := range n {
+		m, ok := h.box.message(&rows[i])
+		if !ok {
+			out[i] = store.Details{}
+			continue
+		}
+		if out[i] = m.details; m.details.Summary != nil {
 			start := len(buf)
-			buf = append(buf, s...)
-			out[i] = buf[start:len(buf):len(buf)]
+			buf = append(buf, m.details.Summary...)
+			out[i].Summary = buf[start:len(buf):len(buf)]
 		}
 	}
-	return buf, nil
+	return buf, n, nil
 }
 
 // body is the octets of one message.

@@ -1,9 +1,9 @@
 // Package memstore keeps users and mail in memory. It is the reference model that storetest
 // compares other drivers with, and a store for tests: as plain as possible, and strict. The octets
-// of a removed message are dropped at once when no handle holds them, and a Ref of one mailbox
+// of a removed message are dropped at once when no handle holds them, and a row of one mailbox
 // means nothing in another.
 //
-// One mutex guards everything but the newest versions and namespaces, which are atomic pointers.
+// One mutex guards everything. A commit works on copies, which are published at its end.
 package memstore
 
 import (
@@ -12,31 +12,52 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"restante/imap"
 	"restante/mailbox"
 	"restante/store"
 )
 
+// Options bound a store. The zero value is that of New.
+type Options struct {
+	// History is how many octets each mailbox remembers of what was removed from it: 16 for each
+	// run of UIDs. 0 is mailbox.DefaultHistory.
+	History int
+	// MaxMessage is how many octets a message may have. 0 is what a mailbox.Row can tell, 4 GiB
+	// less one.
+	MaxMessage int64
+}
+
 // Store is a store.Store in memory.
 type Store struct {
-	mu struct {
+	options Options
+	mu      struct {
 		sync.Mutex
 		closed      bool
 		users       map[string]store.User
 		accounts    map[store.AccountID]*account
 		lastAccount store.AccountID
+		lastRef     uint64 // of a message
 	}
 }
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store  = (*Store)(nil)
+	_ store.Recent = (*Store)(nil)
+)
 
 // New returns an empty store.
-func New() *Store {
-	s := &Store{}
+func New() *Store { return Open(Options{}) }
+
+// Open returns an empty store with these bounds.
+func Open(o Options) *Store {
+	if o.MaxMessage == 0 {
+		o.MaxMessage = math.MaxUint32
+	}
+	s := &Store{options: o}
 	s.mu.users = map[string]store.User{}
 	s.mu.accounts = map[store.AccountID]*account{}
 	return s
@@ -50,10 +71,8 @@ func (s *Store) ready(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// User implements store.Store.
-func (s *Store) User(ctx context.Context, name string) (store.User, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// user returns a user. s.mu is held.
+func (s *Store) user(ctx context.Context, name string) (store.User, error) {
 	if err := s.ready(ctx); err != nil {
 		return store.User{}, err
 	}
@@ -61,11 +80,19 @@ func (s *Store) User(ctx context.Context, name string) (store.User, error) {
 	if !ok {
 		return store.User{}, fmt.Errorf("memstore: user %q: %w", name, store.ErrNotFound)
 	}
-	u.Secret = bytes.Clone(u.Secret)
 	return u, nil
 }
 
-// Users implements store.Store.
+// User implements store.Directory.
+func (s *Store) User(ctx context.Context, name string) (store.User, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, err := s.user(ctx, name)
+	u.Secret = bytes.Clone(u.Secret)
+	return u, err
+}
+
+// Users implements store.Directory.
 func (s *Store) Users(ctx context.Context) ([]store.User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +106,7 @@ func (s *Store) Users(ctx context.Context) ([]store.User, error) {
 	return users, nil
 }
 
-// CreateUser implements store.Store.
+// CreateUser implements store.Directory.
 func (s *Store) CreateUser(ctx context.Context, name string, secret []byte, initial ...store.InitialMailbox) (store.User, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,75 +116,131 @@ func (s *Store) CreateUser(ctx context.Context, name string, secret []byte, init
 	if _, taken := s.mu.users[name]; taken {
 		return store.User{}, fmt.Errorf("memstore: user %q: %w", name, store.ErrExists)
 	}
-	a := &account{store: s, id: s.mu.lastAccount + 1, boxes: map[mailbox.ID]*box{}}
-	a.namespace.Store(mailbox.NewNamespace(nil, nil))
+	a := newAccount(s, s.mu.lastAccount+1)
+	d := newDraft(s)
+	d.addAccount(a)
 	for _, m := range append([]store.InitialMailbox{{Name: imap.Inbox}}, initial...) {
-		if _, err := a.create(m.Name, m.Use); err != nil {
+		_, _, err := d.create(&store.Create{Account: a.id, Name: m.Name, Use: m.Use})
+		if err == nil {
+			err = d.subscribe(&store.Subscribe{Account: a.id, Name: m.Name, On: true})
+		}
+		if err != nil {
 			return store.User{}, fmt.Errorf("memstore: user %q, mailbox %q: %w", name, m.Name, err)
 		}
-		names, err := a.namespace.Load().Subscribe(m.Name, true)
-		if err != nil {
-			return store.User{}, err
-		}
-		a.namespace.Store(names)
 	}
+	d.publish()
 	s.mu.lastAccount = a.id
 	s.mu.accounts[a.id] = a
 	s.mu.users[name] = store.User{ID: a.id, Name: name, Secret: bytes.Clone(secret)}
 	return store.User{ID: a.id, Name: name, Secret: bytes.Clone(secret)}, nil
 }
 
-// SetSecret implements store.Store.
+// SetSecret implements store.Directory.
 func (s *Store) SetSecret(ctx context.Context, name string, secret []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.ready(ctx); err != nil {
+	u, err := s.user(ctx, name)
+	if err != nil {
 		return err
-	}
-	u, ok := s.mu.users[name]
-	if !ok {
-		return fmt.Errorf("memstore: user %q: %w", name, store.ErrNotFound)
 	}
 	u.Secret = bytes.Clone(secret)
 	s.mu.users[name] = u
 	return nil
 }
 
-// DeleteUser implements store.Store.
+// DeleteUser implements store.Directory.
 func (s *Store) DeleteUser(ctx context.Context, name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.ready(ctx); err != nil {
+	u, err := s.user(ctx, name)
+	if err != nil {
 		return err
 	}
-	u, ok := s.mu.users[name]
-	if !ok {
-		return fmt.Errorf("memstore: user %q: %w", name, store.ErrNotFound)
+	d := newDraft(s)
+	a, err := d.account(u.ID)
+	if err != nil {
+		return err
 	}
-	a := s.mu.accounts[u.ID]
+	for id := range a.boxes {
+		b, err := d.box(store.Ref{Account: u.ID, Mailbox: id})
+		if err != nil {
+			return err
+		}
+		b.delete()
+	}
+	a.names = mailbox.NewNamespace(nil, nil)
+	d.publish()
 	delete(s.mu.users, name)
 	delete(s.mu.accounts, u.ID)
-	a.namespace.Store(mailbox.NewNamespace(nil, nil))
-	for id, b := range a.boxes {
-		delete(a.boxes, id)
-		b.remove()
-	}
-	a.gone = true
 	return nil
 }
 
-// Account implements store.Store.
-func (s *Store) Account(ctx context.Context, id store.AccountID) (store.Account, error) {
+// find returns a mailbox. s.mu is held.
+func (s *Store) find(ctx context.Context, ref store.Ref) (*box, error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	if a, ok := s.mu.accounts[ref.Account]; ok {
+		if b, ok := a.boxes[ref.Mailbox]; ok {
+			return b, nil
+		}
+	}
+	return nil, fmt.Errorf("memstore: mailbox %d of account %d: %w", ref.Mailbox, ref.Account, store.ErrNotFound)
+}
+
+// Status implements store.Mail.
+func (s *Store) Status(ctx context.Context, _ store.Actor, ref store.Ref) (mailbox.Counts, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.find(ctx, ref)
+	if err != nil {
+		return mailbox.Counts{}, err
+	}
+	return b.version.Counts(), nil
+}
+
+// ClaimRecent implements store.Recent.
+func (s *Store) ClaimRecent(ctx context.Context, _ store.Actor, ref store.Ref, below imap.UID) (imap.UID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.find(ctx, ref)
+	if err != nil {
+		return 0, err
+	}
+	from := b.claimed
+	b.claimed = max(from, below)
+	return from, nil
+}
+
+// RecentFrom implements store.Recent.
+func (s *Store) RecentFrom(ctx context.Context, _ store.Actor, ref store.Ref) (imap.UID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, err := s.find(ctx, ref)
+	if err != nil {
+		return 0, err
+	}
+	return b.claimed, nil
+}
+
+// Commit implements store.Mail.
+func (s *Store) Commit(ctx context.Context, _ store.Actor, ops ...store.Op) ([]store.Outcome, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.ready(ctx); err != nil {
 		return nil, err
 	}
-	a, ok := s.mu.accounts[id]
-	if !ok {
-		return nil, fmt.Errorf("memstore: account %d: %w", id, store.ErrNotFound)
+	d := newDraft(s)
+	outcomes := make([]store.Outcome, len(ops))
+	for i, op := range ops {
+		var blame store.Ref
+		var err error
+		if outcomes[i], blame, err = d.do(op); err != nil {
+			return nil, &store.OpError{Index: i, Ref: blame, Err: err}
+		}
 	}
-	return a, nil
+	d.publish()
+	return outcomes, nil
 }
 
 // Close implements store.Store. What the store held is lost.
@@ -166,77 +249,4 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	s.mu.closed = true
 	return nil
-}
-
-// box is one mailbox. Everything but version is guarded by the store's mutex.
-type box struct {
-	id       mailbox.ID
-	version  atomic.Pointer[mailbox.Version] // the newest
-	handles  map[*handle]struct{}
-	messages map[uint64]message // by Ref; of the newest version and of the ghosts
-	lastRef  uint64
-	ghosts   []ghost
-	claimed  imap.UID // every UID below has been claimed as \Recent
-}
-
-type message struct{ body, summary []byte }
-
-// ghost is a message that is removed but may still be held.
-type ghost struct {
-	uid    imap.UID
-	ref    uint64
-	modseq imap.ModSeq // of its removal
-}
-
-// publish makes v the newest version and tells the handles.
-func (b *box) publish(v *mailbox.Version) {
-	b.version.Store(v)
-	for h := range b.handles {
-		select {
-		case h.bell <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// bury makes ghosts of rows that were removed with modseq, and drops those that nobody holds.
-func (b *box) bury(rows []mailbox.Row, modseq imap.ModSeq) {
-	for _, r := range rows {
-		b.ghosts = append(b.ghosts, ghost{r.UID, r.Ref, modseq})
-	}
-	b.sweep()
-}
-
-// sweep drops the ghosts that no handle holds any more.
-func (b *box) sweep() {
-	b.ghosts = slices.DeleteFunc(b.ghosts, func(g ghost) bool {
-		for h := range b.handles {
-			// A version from before the removal shows the message, or a later one that its
-			// session may turn to does; one from after it shows it only as a ghost.
-			if h.held.HighestModSeq < g.modseq || h.held.Ghosts().Contains(g.uid) {
-				return false
-			}
-		}
-		delete(b.messages, g.ref)
-		return true
-	})
-}
-
-// remove publishes the end of the mailbox.
-func (b *box) remove() {
-	old := b.version.Load()
-	modseq := old.HighestModSeq + 1
-	b.publish(old.WithDeleted(modseq))
-	var rows []mailbox.Row
-	for _, r := range old.Rows() {
-		rows = append(rows, *r)
-	}
-	b.bury(rows, modseq)
-}
-
-// add makes a message of the box and returns its Ref.
-func (b *box) add(m message) uint64 {
-	b.lastRef++
-	b.messages[b.lastRef] = m
-	return b.lastRef
 }
