@@ -1,0 +1,106 @@
+package localstore
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+
+	"restante/store"
+)
+
+// message is where a message is, and what is told of it without reading it. It never changes,
+// but for its place.
+type message struct {
+	size     uint32
+	sum      uint32 // CRC32C of the body
+	file     uint64 // of its own, or 0
+	pos      uint64 // in the log: of the body, or behind what stands there of a message without octets in it; or one of those below
+	off      int    // the same, in the group
+	emailID  store.EmailID
+	threadID store.ThreadID
+	summary  []byte
+}
+
+const (
+	// indexOnly is the position of a message of format 1 that has no octets in the log, of which
+	// the index knows no other. Snapshots tell of it.
+	indexOnly = 0
+	// unfound is the position of a message while an index is made anew: it is neither in the log
+	// nor in the snapshot, because it was removed after that.
+	unfound = math.MaxUint64
+	// recordOctets is about what a message needs in the log besides its body and summary.
+	recordOctets = 48
+)
+
+// weight returns how many octets of the segment at its position the message needs while it lives.
+func (m *message) weight() int64 {
+	if m.pos == indexOnly || m.pos == unfound {
+		return 0
+	}
+	return m.logged()
+}
+
+// logged returns about how many octets the message takes in the log.
+func (m *message) logged() int64 {
+	n := int64(recordOctets + len(m.summary))
+	if m.file == 0 {
+		n += int64(m.size)
+	}
+	return n
+}
+
+// encode appends the message and its body to a group, and remembers where the body is.
+func (m *message) encode(group, body []byte) []byte {
+	b := binary.LittleEndian.AppendUint64(group, uint64(m.emailID))
+	b = binary.AppendUvarint(b, uint64(m.threadID))
+	b = binary.AppendUvarint(b, uint64(m.size))
+	b = binary.LittleEndian.AppendUint32(b, m.sum)
+	b = binary.AppendUvarint(b, m.file)
+	b = appendBytes(b, m.summary)
+	m.off = len(b)
+	return append(b, body...)
+}
+
+// decode reads what encode wrote. The decoder must have begun with the group.
+func (m *message) decode(d *decoder) (body []byte) {
+	m.emailID, m.threadID = store.EmailID(d.uint64()), store.ThreadID(d.uvarint())
+	return m.decode1(d)
+}
+
+// decode1 reads a message of format 1.
+func (m *message) decode1(d *decoder) (body []byte) {
+	m.size, m.sum, m.file, m.summary = uint32(d.uvarint()), d.uint32(), d.uvarint(), d.bytes()
+	m.off = d.i
+	if m.file == 0 {
+		return d.take(uint64(m.size))
+	}
+	return nil
+}
+
+// emailIDOf returns the EmailID of a message of format 1: the same whenever it is asked for.
+func emailIDOf(storeID, id uint64) store.EmailID {
+	h := sha256.Sum256(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64([]byte("EmailID"), storeID), id))
+	return store.EmailID(binary.LittleEndian.Uint64(h[:]) | 1)
+}
+
+// appendMessage writes a message's value in the index.
+func appendMessage(b []byte, m *message) []byte {
+	b = binary.AppendUvarint(b, uint64(m.size))
+	b = binary.LittleEndian.AppendUint32(b, m.sum)
+	b = binary.AppendUvarint(b, m.file)
+	b = binary.AppendUvarint(b, m.pos)
+	b = binary.LittleEndian.AppendUint64(b, uint64(m.emailID))
+	b = binary.AppendUvarint(b, uint64(m.threadID))
+	return append(b, m.summary...)
+}
+
+// parseMessage reads it. The summary is not copied.
+func parseMessage(b []byte) (m message, ok bool) {
+	d := decoder{b: b}
+	m.size, m.sum, m.file, m.pos = uint32(d.uvarint()), d.uint32(), d.uvarint(), d.uvarint()
+	m.emailID, m.threadID = store.EmailID(d.uint64()), store.ThreadID(d.uvarint())
+	if d.i < len(b) {
+		m.summary = b[d.i:]
+	}
+	return m, !d.bad
+}
