@@ -5,10 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"restante/imap"
 	"restante/mailbox"
@@ -19,8 +18,9 @@ import (
 // delivery is one copy of a message. Recipients that are the same user and folder share it.
 type delivery struct {
 	to    recipient
-	done  chan struct{}
-	reply reply // once done is closed
+	entry mailbox.Entry
+	err   error
+	reply reply
 }
 
 type copyKey struct {
@@ -28,73 +28,117 @@ type copyKey struct {
 	folder string
 }
 
-// deliver brings the message of the transaction to its recipients, and answers in their order,
-// each as soon as its outcome is known (RFC 2033 §5). Several are served at a time, so that a
-// store that makes changes durable in groups needs few groups.
+// deliver brings the message of the transaction to its recipients, and answers in their order
+// (RFC 2033 §4.2). They share one body and one change of the store; whoever cannot have it does
+// not keep it from the others.
 func (c *conn) deliver() {
 	var (
-		id         = rand.Text()[:16]
-		now        = time.Now()
-		recipients = c.tx.recipients
-		copies     []*delivery
-		byKey      = make(map[copyKey]*delivery)
-		outcomes   = make([]*delivery, len(recipients))
+		start    = time.Now()
+		id       = rand.Text()[:16]
+		copies   []*delivery
+		byKey    = make(map[copyKey]*delivery)
+		outcomes = make([]*delivery, len(c.tx.recipients))
 	)
-	for i, r := range recipients {
+	for i, r := range c.tx.recipients {
 		k := copyKey{r.user.ID, r.folder}
 		if byKey[k] == nil {
-			byKey[k] = &delivery{to: r, done: make(chan struct{})}
+			byKey[k] = &delivery{to: r}
 			copies = append(copies, byKey[k])
 		}
 		outcomes[i] = byKey[k]
 	}
-	finished := make(chan struct{})
-	go func() { // Go blocks when enough are under way; the answers must not wait for that
-		defer close(finished)
-		var group errgroup.Group
-		group.SetLimit(c.server.limits.Parallel)
-		for _, d := range copies {
-			group.Go(func() error {
-				d.reply = c.deliverTo(d.to, id, now)
-				close(d.done)
-				return nil
-			})
-		}
-		group.Wait()
-	}()
-	for i, r := range recipients {
-		d := outcomes[i]
-		<-d.done
-		c.reply(d.reply.with("<%s> %s", r.raw, d.reply.text))
-		if i < len(recipients)-1 {
-			c.bw.Flush() // an error shows at the next command
-		}
+	size := c.commit(copies, id, start)
+	took := time.Since(start)
+	for _, d := range copies {
+		c.noteDelivery(d, id, size, took)
 	}
-	<-finished
+	for i, r := range c.tx.recipients {
+		d := outcomes[i]
+		c.reply(d.reply.with("<%s> %s", r.raw, d.reply.text))
+	}
 }
 
-// deliverTo adds the message to one recipient's mailbox.
-func (c *conn) deliverTo(r recipient, id string, now time.Time) reply {
-	start := time.Now()
-	trace := c.trace(r, id, now)
-	size := int64(len(trace)) + c.tx.message.spool.size
-	box, err := c.appendTo(r, trace, size, now)
-	took := time.Since(start)
-	out := outcome(err)
-	if out.code == 250 {
-		out.text = "Delivered as " + id
+// commit adds the message to the mailboxes of all copies that can have it. It returns how many
+// octets it has.
+func (c *conn) commit(copies []*delivery, id string, now time.Time) (size int64) {
+	ctx, mail := c.server.ctx, c.server.Mail
+	var waiting []*delivery
+	for _, d := range copies {
+		if d.err = c.findFolder(ctx, d); d.err == nil {
+			waiting = append(waiting, d)
+		}
 	}
-	log := c.log.With("user", r.user.Name, "mailbox", box, "id", id, "size", size, "dur", took)
-	switch {
-	case err == nil:
+	if len(waiting) == 0 {
+		return c.tx.message.spool.size
+	}
+	w, finish := summary.NewBuilder()
+	trace := c.trace(id, now)
+	body := io.TeeReader(io.MultiReader(strings.NewReader(trace), c.tx.message.spool.reader()), w)
+	staged, err := mail.Stage(ctx, store.System, waiting[0].to.user.ID, body)
+	if err != nil {
+		for _, d := range waiting {
+			d.err = err
+		}
+		return c.tx.message.spool.size
+	}
+	defer staged.Discard()
+	m := store.NewMessage{Body: staged, Date: now, Summary: finish()}
+	for len(waiting) > 0 {
+		ops := make([]store.Op, len(waiting))
+		for i, d := range waiting {
+			ops[i] = &store.Append{Mailbox: store.Ref{Account: d.to.user.ID, Mailbox: d.entry.ID}, Messages: []store.NewMessage{m}}
+		}
+		_, err := mail.Commit(ctx, store.System, ops...)
+		var blamed *store.OpError
+		if !errors.As(err, &blamed) {
+			for _, d := range waiting {
+				d.err = err
+			}
+			break
+		}
+		d := waiting[blamed.Index]
+		if errors.Is(err, store.ErrNotFound) && d.entry.Name != imap.Inbox {
+			// The folder went away in the meantime: INBOX takes it.
+			d.to.folder = ""
+			if d.err = c.findFolder(ctx, d); d.err == nil {
+				continue
+			}
+		} else {
+			d.err = blamed.Err
+		}
+		waiting = slices.Delete(waiting, blamed.Index, blamed.Index+1)
+	}
+	return staged.Size()
+}
+
+// findFolder looks up the recipient's folder, or INBOX when there is no such folder.
+func (c *conn) findFolder(ctx context.Context, d *delivery) error {
+	account, err := c.server.Mail.Account(ctx, store.System, d.to.user.ID)
+	if err != nil {
+		return err
+	}
+	defer account.Close()
+	var ok bool
+	if d.entry, ok = fileInto(account.Namespace(), d.to.folder); !ok {
+		return store.ErrNotFound
+	}
+	return nil
+}
+
+// noteDelivery makes the reply for a copy, and tells the log and the observer.
+func (c *conn) noteDelivery(d *delivery, id string, size int64, took time.Duration) {
+	if d.reply = outcome(d.err); d.err == nil {
+		d.reply.text = "Delivered as " + id
+	}
+	log := c.log.With("user", d.to.user.Name, "mailbox", d.entry.Name, "id", id, "size", size, "dur", took)
+	if d.err == nil {
 		log.Info("delivered")
-	default:
-		log.Warn("not delivered", "code", out.code, "err", err)
+	} else {
+		log.Warn("not delivered", "code", d.reply.code, "err", d.err)
 	}
 	if o := c.server.Observer; o != nil {
-		o.Delivered(out.code, size, took)
+		o.Delivered(d.reply.code, size, took)
 	}
-	return out
 }
 
 // outcome turns what the store said into a reply. What is not known to be for ever is temporary:
@@ -111,38 +155,4 @@ func outcome(err error) reply {
 		return replyNoUser // deleted since RCPT
 	}
 	return replyTemporary
-}
-
-// appendTo adds the message to the recipient's folder, or to INBOX when there is no such folder.
-func (c *conn) appendTo(r recipient, trace string, size int64, now time.Time) (box string, err error) {
-	ctx := c.server.ctx
-	account, err := c.server.Store.Account(ctx, r.user.ID)
-	if err != nil {
-		return "", err
-	}
-	entry, ok := fileInto(account.Namespace(), r.folder)
-	if !ok {
-		return "", store.ErrNotFound
-	}
-	err = c.appendMessage(ctx, account, entry.ID, trace, size, now)
-	if errors.Is(err, store.ErrNotFound) && entry.Name != imap.Inbox {
-		// The folder went away in the meantime.
-		if entry, ok = account.Namespace().Lookup(imap.Inbox); ok {
-			err = c.appendMessage(ctx, account, entry.ID, trace, size, now)
-		}
-	}
-	return entry.Name, err
-}
-
-func (c *conn) appendMessage(ctx context.Context, account store.Account, id mailbox.ID, trace string, size int64, now time.Time) error {
-	body := io.MultiReader(strings.NewReader(trace), c.tx.message.spool.reader())
-	w, finish := summary.NewBuilder()
-	m := store.NewMessage{
-		Date:    now,
-		Size:    size,
-		Body:    io.TeeReader(body, w),
-		Summary: func() []byte { return finish() },
-	}
-	_, err := account.Append(ctx, id, []store.NewMessage{m})
-	return err
 }

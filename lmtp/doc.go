@@ -13,10 +13,9 @@ import (
 	"restante/store"
 )
 
-// Store is what delivery needs of a store.Store.
-type Store interface {
+// Users is what delivery needs of a store.Directory.
+type Users interface {
 	User(ctx context.Context, name string) (store.User, error)
-	Account(ctx context.Context, id store.AccountID) (store.Account, error)
 }
 
 // Limits bound what clients may take. A zero field is its default.
@@ -28,7 +27,6 @@ type Limits struct {
 	Errors      int           // refused commands in one connection; default 100
 	Idle        time.Duration // without an octet from, or taken by, the client; default 5 minutes
 	Memory      int64         // octets of a message held in memory, more go to a file; default 1 MiB
-	Parallel    int           // recipients of one message delivered to at a time; default 16
 }
 
 func (l Limits) orDefault() Limits {
@@ -41,7 +39,6 @@ func (l Limits) orDefault() Limits {
 	def(&l.Errors, 100)
 	def(&l.Idle, 5*time.Minute)
 	def(&l.Memory, 1<<20)
-	def(&l.Parallel, 16)
 	return l
 }
 

@@ -52,7 +52,7 @@ type name struct{ user, folder string }
 
 // user finds a user by the name as it is given, or else in its canonical form.
 func (s *Server) user(name string) (store.User, error) {
-	user, err := s.Store.User(s.ctx, name)
+	user, err := s.Users.User(s.ctx, name)
 	if !errors.Is(err, store.ErrNotFound) {
 		return user, err
 	}
@@ -60,7 +60,7 @@ func (s *Server) user(name string) (store.User, error) {
 	if nameErr != nil || canonical == name {
 		return user, err
 	}
-	return s.Store.User(s.ctx, canonical)
+	return s.Users.User(s.ctx, canonical)
 }
 
 // fileInto returns the mailbox for a folder of an address: of that name, of that name in another

@@ -10,11 +10,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"restante/store/gate"
 )
 
-// Server delivers mail into a Store. Its fields are not changed after the first call of Serve.
+// Server delivers mail. Its fields are not changed after the first call of Serve.
 type Server struct {
-	Store Store
+	Users Users
+	Mail  *gate.Gate
 	// Name is the host's name in greetings and Received fields; default os.Hostname.
 	Name string
 	// Postmaster is the user who gets mail for postmaster when there is no user of that name.

@@ -8,16 +8,20 @@ import (
 )
 
 // trace returns the fields that final delivery puts before a message: Return-Path and Received
-// (RFC 5321 §4.4), and Delivered-To, by which filters know the address that was used.
-func (c *conn) trace(r recipient, id string, now time.Time) string {
+// (RFC 5321 §4.4), and for a single recipient Delivered-To, by which filters know the address that
+// was used. Several recipients share the message: it could tell one of them of another's blind copy
+// (RFC 5321 §7.2).
+func (c *conn) trace(id string, now time.Time) string {
 	var b strings.Builder
 	b.WriteString("Return-Path: <" + c.tx.from.raw + ">\r\n")
-	b.WriteString("Delivered-To: " + r.raw + "\r\n")
+	single := len(c.tx.recipients) == 1
+	if single {
+		b.WriteString("Delivered-To: " + c.tx.recipients[0].raw + "\r\n")
+	}
 	b.WriteString("Received: from " + c.helo + c.peer() + "\r\n")
 	b.WriteString("\tby " + c.server.name + " with " + c.protocol() + " id " + id)
-	if len(c.tx.recipients) == 1 {
-		// With more, it could tell one of them of another's blind copy (RFC 5321 §7.2).
-		b.WriteString("\r\n\tfor <" + r.raw + ">")
+	if single {
+		b.WriteString("\r\n\tfor <" + c.tx.recipients[0].raw + ">")
 	}
 	b.WriteString(";\r\n\t" + now.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\n")
 	return b.String()

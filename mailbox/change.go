@@ -2,12 +2,13 @@ package mailbox
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"restante/imap"
 )
 
-// The changes of a mailbox. Each makes the next version of the newest one and shares with it what
-// stays the same.
+// The changes of a mailbox. Each makes a new version of another one and shares with it what stays the
+// same.
 
 // Append returns the version with the rows added, of which those in far have these FarBits. Their
 // UIDs must ascend from v.UIDNext on, and their mod-sequences be above v.HighestModSeq or all the
@@ -17,8 +18,6 @@ func (v *Version) Append(rows []Row, far map[imap.UID]FarBits) (*Version, error)
 	if len(far) > 0 {
 		n.tidyFar()
 	}
-	// The chunks' own slice is copied; the rows of the last chunk are appended in place, behind
-	// what v sees.
 	n.chunks = append(make([]chunk, 0, len(n.chunks)+1+len(rows)>>chunkBits), n.chunks...)
 	for i := range rows {
 		r := rows[i]
@@ -29,14 +28,24 @@ func (v *Version) Append(rows []Row, far map[imap.UID]FarBits) (*Version, error)
 		if k := len(n.chunks); k == 0 || n.chunks[k-1].base != base {
 			n.chunks = append(n.chunks, chunk{base: base, start: n.count})
 		}
-		c := &n.chunks[len(n.chunks)-1]
-		c.rows, c.modseq = append(c.rows, r), max(c.modseq, r.ModSeq)
+		n.chunks[len(n.chunks)-1].append(r)
 		n.count++
 		n.add(&r, 1)
 		n.UIDNext = r.UID + 1
 		n.HighestModSeq = max(n.HighestModSeq, r.ModSeq)
 	}
 	return &n, nil
+}
+
+// append adds a row: in place, behind what other versions see, unless one of them has done so before.
+func (c *chunk) append(r Row) {
+	n := len(c.rows)
+	if c.used == nil || n == cap(c.rows) || !c.used.CompareAndSwap(int32(n), int32(n+1)) {
+		c.rows = append(make([]Row, 0, min(max(2*n, 4), 1<<chunkBits)), c.rows...)
+		c.used = new(atomic.Int32)
+		c.used.Store(int32(n + 1))
+	}
+	c.rows, c.modseq = append(c.rows, r), max(c.modseq, r.ModSeq)
 }
 
 // add counts a row in, or out when sign is -1.

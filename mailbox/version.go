@@ -3,6 +3,7 @@ package mailbox
 import (
 	"iter"
 	"sort"
+	"sync/atomic"
 
 	"restante/imap"
 )
@@ -34,11 +35,12 @@ type chunk struct {
 	start  int         // how many messages lie before it
 	modseq imap.ModSeq // the highest of the rows
 	rows   []Row
+	used   *atomic.Int32 // how many rows of the array behind rows are taken; nil: none may be added
 }
 
 // setRows gives the chunk rows, of which there is at least one.
 func (c *chunk) setRows(rows []Row) {
-	c.rows, c.modseq = rows, 0
+	c.rows, c.used, c.modseq = rows, nil, 0
 	for i := range rows {
 		c.modseq = max(c.modseq, rows[i].ModSeq)
 	}

@@ -1,7 +1,6 @@
 package mailbox
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -136,11 +135,14 @@ func TestVersionsModel(t *testing.T) {
 					rows = append(rows, Row{UID: next, Size: rnd.Uint32N(9999), Flags: FlagBits(rnd.IntN(32)), ModSeq: modseq, Ref: uint64(step)})
 					next++
 				}
-				v = v.Append(rows)
+				v = mustAppend(t, v, rows)
 				m.rows = append(m.rows, rows...)
 			case 2, 3:
 				set, bits, op := randSet(), FlagBits(rnd.IntN(32)), imap.StoreOp(rnd.IntN(3))
-				nv, n := v.Store(set, op, bits, modseq)
+				nv, n, err := v.Store(set, op, FlagSet{Bits: bits}, modseq)
+				if err != nil {
+					t.Fatal(err)
+				}
 				changed := 0
 				for i := range m.rows {
 					r := &m.rows[i]
@@ -201,7 +203,42 @@ func TestVersionsModel(t *testing.T) {
 		}
 		var rows []Row
 		Dirty(nil, v, func(_ uint32, r []Row) { rows = append(rows, r...) })
-		check(t, Load(v.Counts(), v.Keywords(), rows), m)
+		loaded, err := Load(v.Counts(), v.Keywords(), rows, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, loaded, m)
+		// Whoever knows an old version and hears what has changed since has the new one.
+		for i := 0; i < len(kept); i += 7 {
+			o := kept[i]
+			c, err := o.v.Changes(o.v.HighestModSeq)
+			if err != nil || len(c.Rows)+len(c.Expunged) != 0 {
+				t.Fatalf("a version has changed since itself: %+v, %v", c, err)
+			}
+			if c, err = v.Changes(o.v.HighestModSeq); err != nil {
+				t.Fatal(err)
+			}
+			now, err := o.v.Apply(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, now, m)
+			if now.Counts() != v.Counts() || !slices.Equal(slices.Collect(now.Removed(0)), slices.Collect(v.Removed(0))) {
+				t.Fatalf("applied changes make %+v, want %+v", now.Counts(), v.Counts())
+			}
+			if d := Diff(now, v); !d.Empty() {
+				t.Fatalf("applied changes leave the difference %+v", d)
+			}
+			var gone imap.UIDSet
+			for _, r := range o.v.Rows() {
+				if _, _, ok := v.Find(r.UID); !ok {
+					gone.Add(r.UID)
+				}
+			}
+			if told := o.v.Existing(c.Vanished()); !told.Equal(gone) {
+				t.Fatalf("vanished are %v, want %v", told, gone)
+			}
+		}
 		// Applying the dirty chunks to an old version's chunks gives the new one's.
 		a, b := kept[len(kept)/2].v, v
 		chunks := map[uint32][]Row{}
@@ -229,7 +266,7 @@ func TestRowsBySeq(t *testing.T) {
 	for u := imap.UID(1); u <= 3000; u += 3 {
 		rows = append(rows, Row{UID: u})
 	}
-	v = v.Append(rows)
+	v = mustAppend(t, v, rows)
 	for _, c := range []struct {
 		set  string
 		want string
@@ -244,25 +281,13 @@ func TestRowsBySeq(t *testing.T) {
 	}
 }
 
-func TestKeywords(t *testing.T) {
-	v := New(1)
-	var flags []imap.Flag
-	for i := range MaxKeywords {
-		flags = append(flags, imap.Flag(fmt.Sprintf("k%d", i)))
+func mustAppend(t testing.TB, v *Version, rows []Row) *Version {
+	t.Helper()
+	v, err := v.Append(rows, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	v, bits, err := v.Bits(append(flags, imap.Seen, imap.Recent))
-	if err != nil || bits != ^FlagBits(0)&^(BitAnswered|BitFlagged|BitDeleted|BitDraft) {
-		t.Fatalf("bits %x, %v", bits, err)
-	}
-	v = v.Append([]Row{{UID: 1, Flags: bits &^ v.Bit("k7")}})
-	v, b, err := v.Bits([]imap.Flag{"new"})
-	if err != nil || !slices.Equal(v.Flags(b), []imap.Flag{"new"}) || v.Bit("K7") != 0 || v.Bit("K8") == 0 {
-		t.Fatalf("the unused keyword was not replaced: %v %v", v.Flags(b), err)
-	}
-	v, _ = v.Store(imap.UIDs(1), imap.StoreAdd, b, 2)
-	if _, _, err := v.Bits([]imap.Flag{"one-more"}); err != ErrTooManyKeywords {
-		t.Fatalf("got %v", err)
-	}
+	return v
 }
 
 func TestDate(t *testing.T) {
@@ -283,13 +308,26 @@ func BenchmarkStoreOne(b *testing.B) {
 	for i := range rows {
 		rows[i] = Row{UID: imap.UID(i + 1), ModSeq: 1}
 	}
-	v = v.Append(rows)
+	v = mustAppend(b, v, rows)
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		old := v
-		v, _ = v.Store(imap.UIDs(imap.UID(i*7919%1_000_000+1)), imap.StoreOp(1+i/2%2), BitSeen, imap.ModSeq(i+2))
+		v, _, _ = v.Store(imap.UIDs(imap.UID(i*7919%1_000_000+1)), imap.StoreOp(1+i/2%2), FlagSet{Bits: BitSeen}, imap.ModSeq(i+2))
 		if d := Diff(old, v); len(d.changed) > 1 {
 			b.Fatal(d)
 		}
+	}
+}
+
+func BenchmarkStoreAll(b *testing.B) {
+	v := New(1)
+	rows := make([]Row, 100_000)
+	for i := range rows {
+		rows[i] = Row{UID: imap.UID(i + 1), ModSeq: 1}
+	}
+	v = mustAppend(b, v, rows)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		v, _, _ = v.Store(imap.UIDRange(1, 100_000), imap.StoreOp(1+i%2), FlagSet{Bits: BitSeen}, imap.ModSeq(i+2))
 	}
 }

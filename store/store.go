@@ -35,6 +35,9 @@ type Mail interface {
 	Commit(ctx context.Context, actor Actor, ops ...Op) ([]Outcome, error)
 }
 
+// MaxMessageSize is what a mailbox.Row can tell of a message's size, in octets.
+const MaxMessageSize = 1<<32 - 1
+
 // Ref names a mailbox.
 type Ref struct {
 	Account AccountID
