@@ -35,9 +35,9 @@ var allowed = map[string][]string{
 	"internal/servertest":    {},
 	"internal/transcript":    {"imap"},
 
-	"cmd/...": {"..."},
-	"bench":   {"..."},
-	"peers":   {"..."},
+	"cmd/...":   {"..."},
+	"bench":     {"..."},
+	"peers/...": {"..."},
 }
 
 // imports checks the direction of the packages.

@@ -1,4 +1,7 @@
-package imapclient
+// Package clientbench measures imapclient beside go-imap's client.
+//
+//	go -C peers test ./clientbench -run '^$' -bench .
+package clientbench
 
 import (
 	"bufio"
@@ -19,6 +22,7 @@ import (
 	goclient "github.com/emersion/go-imap/v2/imapclient"
 
 	"restante/imap"
+	"restante/imapclient"
 	"restante/imapwire"
 )
 
@@ -92,6 +96,14 @@ func serveCanned() {
 	}
 }
 
+func TestMain(m *testing.M) {
+	if os.Getenv(cannedServer) != "" {
+		serveCanned() // a child of a benchmark
+		return
+	}
+	m.Run()
+}
+
 func startCanned(b *testing.B, what string) net.Conn {
 	b.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
@@ -139,8 +151,9 @@ func cpuTime() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func ours(b *testing.B, what string) *Conn {
-	k, err := NewConn(context.Background(), startCanned(b, what), fast())
+func ours(b *testing.B, what string) *imapclient.Conn {
+	o := &imapclient.Options{AllowPlain: true, ID: map[string]string{}}
+	k, err := imapclient.NewConn(context.Background(), startCanned(b, what), o)
 	if err != nil {
 		b.Fatal(err)
 	}
