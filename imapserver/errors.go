@@ -100,6 +100,8 @@ func (c *conn) failure(err error) *failure {
 		return answer("NO", imap.CodeNonExistent, "There is no such mailbox, only mailboxes below this name")
 	case errors.Is(err, mailbox.ErrUseTaken):
 		return answer("NO", imap.CodeUseAttr, "Another mailbox has this special use")
+	case errors.Is(err, mailbox.ErrTooMany):
+		return answer("NO", imap.CodeLimit, "The account has too many mailboxes or subscriptions, or their names are too long")
 	case errors.Is(err, mailbox.ErrTooManyKeywords):
 		return answer("NO", imap.CodeLimit, fmt.Sprintf("A mailbox can have %d different keywords", mailbox.MaxKeywords))
 	case errors.Is(err, store.ErrOverQuota):
