@@ -136,17 +136,16 @@ func selects(ns *mailbox.Namespace, cmd *imapwire.List, name string) bool {
 
 // selectedBelow reports whether an inferior of name that counts meets the selection options.
 func selectedBelow(ns *mailbox.Namespace, cmd *imapwire.List, name string, counts func(string) bool) bool {
-	prefix := name + string(mailbox.Delim)
 	if cmd.Select.Subscribed {
-		for sub := range ns.Subscribed() {
-			if strings.HasPrefix(sub, prefix) && selects(ns, cmd, sub) && counts(sub) {
+		for sub := range ns.SubscribedBelow(name) {
+			if selects(ns, cmd, sub) && counts(sub) {
 				return true
 			}
 		}
 		return false
 	}
-	for e := range ns.All() {
-		if strings.HasPrefix(e.Name, prefix) && selects(ns, cmd, e.Name) && counts(e.Name) {
+	for e := range ns.Inferiors(name) {
+		if selects(ns, cmd, e.Name) && counts(e.Name) {
 			return true
 		}
 	}
