@@ -194,3 +194,13 @@ func headerDate(f io.ReadSeeker) (time.Time, error) {
 	}
 	return time.Time{}, errors.New("its header has no date; give one with --date")
 }
+
+// parseWhen reads a date of the command line.
+func parseWhen(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no date; write it like 2026-01-31, 2026-01-31 12:00 or 2026-01-31T12:00:00Z", s)
+}

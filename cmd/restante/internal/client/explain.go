@@ -69,17 +69,3 @@ func serverText(err error) string {
 	}
 	return terminal.Clean(err.Error())
 }
-
-// missingMailbox reports whether an error is that a mailbox does not exist.
-func missingMailbox(err error) bool {
-	var e *imap.Error
-	return errors.Is(err, imap.ErrNotFound) ||
-		errors.As(err, &e) && (e.Code == imap.CodeTryCreate || e.Code == imap.CodeNonExistent)
-}
-
-// noMailbox explains a mailbox that does not exist.
-func noMailbox(name, hint string, err error) error {
-	return &explainedError{fmt.Sprintf("there is no mailbox %q; %s", terminal.Clean(name), hint), err}
-}
-
-const lsHint = "'restante ls' lists them"

@@ -119,24 +119,24 @@ func (s *session) flag(ctx context.Context, name string, uids imap.UIDSet, chang
 	if err != nil {
 		return err
 	}
-	var told changedJSON
+	var j changedJSON
 	for _, ch := range changes {
 		if err := mb.Store(ctx, found, ch.op, ch.flags...); err != nil {
 			return err
 		}
 		switch ch.op {
 		case imap.StoreAdd:
-			told.Added = ch.flags
+			j.Added = ch.flags
 		case imap.StoreRemove:
-			told.Removed = ch.flags
+			j.Removed = ch.flags
 		case imap.StoreSet:
-			told.Set = append([]imap.Flag{}, ch.flags...)
+			j.Set = append([]imap.Flag{}, ch.flags...)
 		}
 	}
 	if s.out.JSON {
 		for uid := range found.All() {
-			told.uidJSON = uidJSON{s.account, mb.Name(), uid}
-			if err := s.out.PrintJSON(told); err != nil {
+			j.uidJSON = uidJSON{s.account, mb.Name(), uid}
+			if err := s.out.PrintJSON(j); err != nil {
 				return err
 			}
 		}

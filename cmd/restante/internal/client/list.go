@@ -3,14 +3,12 @@ package client
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
 
 	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/output"
-	"restante/cmd/restante/internal/terminal"
 	"restante/imap"
 	"restante/imapclient"
 )
@@ -114,26 +112,4 @@ func newestOf(uids imap.UIDSet, n int) (newest imap.UIDSet) {
 
 func newestFirst(list []messageJSON) {
 	slices.SortFunc(list, func(a, b messageJSON) int { return cmp.Compare(b.UID, a.UID) })
-}
-
-// examine opens a mailbox for reading.
-func (s *session) examine(ctx context.Context, name string) (*imapclient.Mailbox, error) {
-	mb, err := s.Examine(ctx, imap.CanonicalName(name))
-	return mb, openError(name, err)
-}
-
-// open opens a mailbox for changes.
-func (s *session) open(ctx context.Context, name string) (*imapclient.Mailbox, error) {
-	mb, err := s.Select(ctx, imap.CanonicalName(name))
-	if err == nil && mb.ReadOnly() {
-		err = fmt.Errorf("the server lets nobody change the mailbox %q", terminal.Clean(name))
-	}
-	return mb, openError(name, err)
-}
-
-func openError(name string, err error) error {
-	if err != nil && missingMailbox(err) {
-		return noMailbox(name, lsHint, err)
-	}
-	return err
 }

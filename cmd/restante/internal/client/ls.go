@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/output"
 	"restante/imap"
-	"restante/imapclient"
 )
 
 func newLs() *cobra.Command {
@@ -92,39 +90,6 @@ func (s *session) ls(ctx context.Context, pattern string) error {
 	}
 	return s.out.Table([]output.Column{{Title: "MAILBOX", Stretch: true}, {Title: "MESSAGES", Right: true},
 		{Title: "UNSEEN", Right: true}, {Title: "SIZE", Right: true}, {Title: "FOR"}}, true, rows)
-}
-
-// mailboxes lists mailboxes in the order in which they are shown, with what the server can tell of
-// their status.
-func (s *session) mailboxes(ctx context.Context, pattern string, status imap.StatusItems) ([]*imap.MailboxInfo, error) {
-	k, err := s.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if !k.Caps().Has(imap.CapStatusSize) {
-		status &^= imap.StatusSize
-	}
-	var boxes []*imap.MailboxInfo
-	for m, err := range s.List(ctx, pattern, &imapclient.ListOptions{Status: status}) {
-		if err != nil {
-			return nil, err
-		}
-		boxes = append(boxes, m)
-	}
-	slices.SortFunc(boxes, func(a, b *imap.MailboxInfo) int {
-		if ia, ib := imap.CanonicalName(a.Name) == imap.Inbox, imap.CanonicalName(b.Name) == imap.Inbox; ia != ib {
-			if ia {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
-	})
-	return boxes, nil
-}
-
-func selectable(m *imap.MailboxInfo) bool {
-	return !m.HasAttr(imap.AttrNoselect) && !m.HasAttr(imap.AttrNonExistent)
 }
 
 var specialUse = []imap.MailboxAttr{imap.AttrAll, imap.AttrArchive, imap.AttrDrafts, imap.AttrFlagged, imap.AttrJunk, imap.AttrSent, imap.AttrTrash}

@@ -2,14 +2,11 @@ package client
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/output"
-	"restante/cmd/restante/internal/terminal"
 	"restante/imap"
 	"restante/imapclient"
 )
@@ -142,15 +139,4 @@ func expandRanges(ranges []imap.Range[imap.UID]) (out []imap.UID) {
 		}
 	}
 	return out
-}
-
-// create makes a mailbox and subscribes to it, so that other programs show it too.
-func (s *session) create(ctx context.Context, name string) error {
-	if err := s.Create(ctx, name); err != nil {
-		if errors.Is(err, imap.ErrExists) {
-			return &explainedError{fmt.Sprintf("there is a mailbox %q already", terminal.Clean(name)), err}
-		}
-		return err
-	}
-	return s.Subscribe(ctx, name, true)
 }
