@@ -56,7 +56,7 @@ ends become those that mail has.
 				o.date = t
 			}
 			o.stdin = cmd.InOrStdin()
-			return c.one(cmd, "messages are put into one account", func(ctx context.Context, s *session) error {
+			return c.forOneAccount(cmd, "messages are put into one account", func(ctx context.Context, s *session) error {
 				return s.append(ctx, imap.CanonicalName(args[0]), args[1:], o)
 			})
 		},

@@ -43,7 +43,7 @@ keywords of your own.
 		if err != nil {
 			return err
 		}
-		return c.oneUIDs(cmd, func(ctx context.Context, s *session) error { return s.flag(ctx, args[0], uids, changes) })
+		return c.forUIDs(cmd, func(ctx context.Context, s *session) error { return s.flag(ctx, args[0], uids, changes) })
 	})
 	return cmd
 }

@@ -35,7 +35,7 @@ message is downloaded for it.
 			if limit < 1 {
 				return cli.Usagef("--limit must be at least 1")
 			}
-			return c.each(cmd, func(ctx context.Context, s *session) error {
+			return c.forEachAccount(cmd, func(ctx context.Context, s *session) error {
 				return s.list(ctx, args[0], limit, imap.UID(before))
 			})
 		},

@@ -33,7 +33,7 @@ server tells it, and what they are for. In PATTERN, "*" stands for anything and
 			if len(args) > 0 {
 				pattern = args[0]
 			}
-			return c.each(cmd, func(ctx context.Context, s *session) error { return s.ls(ctx, pattern) })
+			return c.forEachAccount(cmd, func(ctx context.Context, s *session) error { return s.ls(ctx, pattern) })
 		},
 	}
 	c.add(cmd)

@@ -155,7 +155,7 @@ func when(t time.Time) string {
 }
 
 // printMessages prints messages as a list. inMailbox shows the mailbox of each.
-func (s *session) printMessages(list []messageJSON, inMailbox, heading bool) error {
+func (s *session) printMessages(list []messageJSON, showMailbox, heading bool) error {
 	if s.out.JSON {
 		for _, j := range list {
 			if err := s.out.PrintJSON(j); err != nil {
@@ -169,12 +169,12 @@ func (s *session) printMessages(list []messageJSON, inMailbox, heading bool) err
 	rows := make([][]string, 0, len(list))
 	for _, j := range list {
 		row := []string{j.Mailbox, strconv.FormatUint(uint64(j.UID), 10), when(j.Date), j.marks(), output.Size(j.Size), j.sender(), j.Subject}
-		if !inMailbox {
+		if !showMailbox {
 			row = row[1:]
 		}
 		rows = append(rows, row)
 	}
-	if !inMailbox {
+	if !showMailbox {
 		columns = columns[1:]
 	}
 	return s.out.Table(columns, heading, rows)

@@ -23,7 +23,7 @@ func newMkdir() *cobra.Command {
   restante mkdir Projekte/Köln --all`,
 		Args: cli.AtLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.each(cmd, func(ctx context.Context, s *session) error {
+			return c.forEachAccount(cmd, func(ctx context.Context, s *session) error {
 				for _, name := range args {
 					if err := s.create(ctx, name); err != nil {
 						return err

@@ -40,7 +40,7 @@ func newTransfer(verb, done, short, example string) *cobra.Command {
 				return err
 			}
 			t := transfer{to: imap.CanonicalName(args[2]), create: create, move: verb == "move", done: done}
-			return c.oneUIDs(cmd, func(ctx context.Context, s *session) error { return s.transfer(ctx, args[0], uids, t) })
+			return c.forUIDs(cmd, func(ctx context.Context, s *session) error { return s.transfer(ctx, args[0], uids, t) })
 		},
 	}
 	c.add(cmd)

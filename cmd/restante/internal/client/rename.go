@@ -25,7 +25,7 @@ new mailbox.
 		Example: `  restante rename Projects/new Projects/Köln`,
 		Args:    cli.Exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.each(cmd, func(ctx context.Context, s *session) error { return s.rename(ctx, args[0], args[1]) })
+			return c.forEachAccount(cmd, func(ctx context.Context, s *session) error { return s.rename(ctx, args[0], args[1]) })
 		},
 	}
 	c.add(cmd)

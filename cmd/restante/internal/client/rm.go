@@ -35,7 +35,7 @@ With --purge they are deleted for good, which needs --yes.
 			if err != nil {
 				return err
 			}
-			return c.oneUIDs(cmd, func(ctx context.Context, s *session) error { return s.rm(ctx, args[0], uids, purge) })
+			return c.forUIDs(cmd, func(ctx context.Context, s *session) error { return s.rm(ctx, args[0], uids, purge) })
 		},
 	}
 	c.add(cmd)

@@ -27,7 +27,7 @@ not empty needs --yes.
   restante rmdir Lists/old --yes`,
 		Args: cli.AtLeast(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.each(cmd, func(ctx context.Context, s *session) error {
+			return c.forEachAccount(cmd, func(ctx context.Context, s *session) error {
 				for _, name := range args {
 					if err := s.rmdir(ctx, name, yes); err != nil {
 						return err

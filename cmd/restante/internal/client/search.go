@@ -56,12 +56,12 @@ searches; only what is shown is downloaded.
 		}
 		q := searchOptions{pattern: args[0], key: key, limit: limit, onlyUIDs: onlyUIDs}
 		if !onlyUIDs || c.json {
-			return c.each(cmd, func(ctx context.Context, s *session) error { return s.search(ctx, q) })
+			return c.forEachAccount(cmd, func(ctx context.Context, s *session) error { return s.search(ctx, q) })
 		}
 		if q.many() {
 			return cli.Usagef("--uids is for one mailbox; --json tells mailbox and UID")
 		}
-		return c.one(cmd, "--uids is for one account", func(ctx context.Context, s *session) error { return s.search(ctx, q) })
+		return c.forOneAccount(cmd, "--uids is for one account", func(ctx context.Context, s *session) error { return s.search(ctx, q) })
 	})
 	return cmd
 }

@@ -28,19 +28,19 @@ type session struct {
 // parallelAccounts is how many accounts are worked on at once.
 const parallelAccounts = 16
 
-// each runs f on every account that the flags name, all at once. An account that fails does not
+// forEachAccount runs f on every account that the flags name, all at once. An account that fails does not
 // end the others: its error is printed, and the command fails in the end.
-func (c *accountFlags) each(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
+func (c *accountFlags) forEachAccount(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
 	stderr := &output.LockedWriter{W: cmd.ErrOrStderr()}
 	accounts, err := c.resolve(stderr)
 	if err != nil {
 		return err
 	}
-	return c.eachOf(cmd, accounts, stderr, f)
+	return c.forAccounts(cmd, accounts, stderr, f)
 }
 
-// one runs f on the one account that the flags name. why says why there can be only one.
-func (c *accountFlags) one(cmd *cobra.Command, why string, f func(ctx context.Context, s *session) error) error {
+// forOneAccount runs f on the one account that the flags name. why says why there can be only one.
+func (c *accountFlags) forOneAccount(cmd *cobra.Command, why string, f func(ctx context.Context, s *session) error) error {
 	stderr := &output.LockedWriter{W: cmd.ErrOrStderr()}
 	accounts, err := c.resolve(stderr)
 	if err != nil {
@@ -49,15 +49,15 @@ func (c *accountFlags) one(cmd *cobra.Command, why string, f func(ctx context.Co
 	if len(accounts) > 1 {
 		return cli.Usagef("%s; name one with --account", why)
 	}
-	return c.eachOf(cmd, accounts, stderr, f)
+	return c.forAccounts(cmd, accounts, stderr, f)
 }
 
-// oneUIDs is one for commands that are given UIDs.
-func (c *accountFlags) oneUIDs(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
-	return c.one(cmd, "UIDs mean messages of one account", f)
+// forUIDs is forOneAccount for commands that are given UIDs.
+func (c *accountFlags) forUIDs(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
+	return c.forOneAccount(cmd, "UIDs mean messages of one account", f)
 }
 
-func (c *accountFlags) eachOf(cmd *cobra.Command, accounts []*account.Account, stderr *output.LockedWriter, f func(ctx context.Context, s *session) error) error {
+func (c *accountFlags) forAccounts(cmd *cobra.Command, accounts []*account.Account, stderr *output.LockedWriter, f func(ctx context.Context, s *session) error) error {
 	for _, a := range accounts {
 		if err := a.AskPassword(cmd.Context(), cmd.ErrOrStderr()); err != nil {
 			return err

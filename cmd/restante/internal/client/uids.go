@@ -54,7 +54,7 @@ func (s *session) existing(ctx context.Context, mb *imapclient.Mailbox, uids ima
 	if found.Empty() {
 		return found, noMessages(mb, uids)
 	}
-	if !uids.Dynamic() && singles(uids) {
+	if !uids.Dynamic() && listsEveryUID(uids) {
 		if missing := uids.Minus(found); !missing.Empty() {
 			fmt.Fprintf(s.stderr, "no message in %s has UID %s\n", terminal.Clean(mb.Name()), missing)
 		}
@@ -62,8 +62,8 @@ func (s *session) existing(ctx context.Context, mb *imapclient.Mailbox, uids ima
 	return found, nil
 }
 
-// singles reports whether every UID was named: in a range there may be gaps.
-func singles(uids imap.UIDSet) bool {
+// listsEveryUID reports whether every UID was named: in a range there may be gaps.
+func listsEveryUID(uids imap.UIDSet) bool {
 	for _, r := range uids.Ranges() {
 		if r.Last-r.First > 1 {
 			return false

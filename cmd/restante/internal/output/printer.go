@@ -20,17 +20,17 @@ type Printer struct {
 }
 
 // Printf prints a line for people; nothing with JSON, where PrintJSON has said it.
-func (o *Printer) Printf(format string, args ...any) error {
-	if o.JSON {
+func (p *Printer) Printf(format string, args ...any) error {
+	if p.JSON {
 		return nil
 	}
-	_, err := fmt.Fprintf(o.W, "%s%s\n", o.Label, terminal.Clean(fmt.Sprintf(format, args...)))
+	_, err := fmt.Fprintf(p.W, "%s%s\n", p.Label, terminal.Clean(fmt.Sprintf(format, args...)))
 	return err
 }
 
 // PrintJSON prints a value as a line of JSON; nothing without JSON.
-func (o *Printer) PrintJSON(v any) error {
-	if !o.JSON {
+func (p *Printer) PrintJSON(v any) error {
+	if !p.JSON {
 		return nil
 	}
 	var b bytes.Buffer // for one Write
@@ -39,7 +39,7 @@ func (o *Printer) PrintJSON(v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := o.W.Write(b.Bytes())
+	_, err := p.W.Write(b.Bytes())
 	return err
 }
 
@@ -54,7 +54,7 @@ type Column struct {
 
 // Table prints rows in one piece, below the titles of the columns if heading is set. Cells are made
 // safe to print. With JSON the caller prints a value for each row instead.
-func (o *Printer) Table(columns []Column, heading bool, rows [][]string) error {
+func (p *Printer) Table(columns []Column, heading bool, rows [][]string) error {
 	if heading {
 		titles := make([]string, len(columns))
 		for i, c := range columns {
@@ -67,18 +67,18 @@ func (o *Printer) Table(columns []Column, heading bool, rows [][]string) error {
 		for i := range row {
 			row[i] = terminal.Clean(row[i])
 			w := terminal.Width(row[i])
-			if m := columns[i].Max; m > 0 && o.Width > 0 {
+			if m := columns[i].Max; m > 0 && p.Width > 0 {
 				w = min(w, m)
 			}
 			widths[i] = max(widths[i], w)
 		}
 	}
-	o.stretch(columns, widths)
+	p.stretch(columns, widths)
 	var b strings.Builder
 	for _, row := range rows {
-		line := o.Label
+		line := p.Label
 		for i, cell := range row {
-			if o.Width > 0 {
+			if p.Width > 0 {
 				cell = terminal.Truncate(cell, widths[i])
 			}
 			if columns[i].Right {
@@ -89,18 +89,18 @@ func (o *Printer) Table(columns []Column, heading bool, rows [][]string) error {
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	_, err := io.WriteString(o.W, b.String())
+	_, err := io.WriteString(p.W, b.String())
 	return err
 }
 
 // leastStretch is how narrow a stretching column may get.
 const leastStretch = 10
 
-func (o *Printer) stretch(columns []Column, widths []int) {
-	if o.Width == 0 {
+func (p *Printer) stretch(columns []Column, widths []int) {
+	if p.Width == 0 {
 		return
 	}
-	rest, at := o.Width-terminal.Width(o.Label), -1
+	rest, at := p.Width-terminal.Width(p.Label), -1
 	for i, c := range columns {
 		if c.Stretch {
 			at = i
