@@ -1,5 +1,5 @@
 // Package client is the commands that work with mail on any IMAP server, a file for each. They run on
-// forOneAccount account or on several at once: see session.go.
+// one account or on several at once: see session.go.
 package client
 
 import "github.com/spf13/cobra"
