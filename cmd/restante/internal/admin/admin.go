@@ -2,7 +2,7 @@
 // ways in which they reach the data. While the server runs it is the only one that may open the
 // store, so they ask it, through a socket in the data folder; otherwise they open the store.
 //
-// store.go alone works on the store.
+// store.go alone works with what is in the store.
 package admin
 
 import (

@@ -36,8 +36,8 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 // WrongArgs returns the UsageError that shows how a command is called.
 func WrongArgs(cmd *cobra.Command) error { return SeeHelp(cmd, "usage: %s", cmd.UseLine()) }
 
-// AllowDashArgs makes a command take arguments that start with a single "-" as words, not as flags: the
-// command has no flags of one letter. What follows "--" is words in any case. run gets the words.
+// AllowDashArgs makes a command take arguments that start with a single "-" as words, not as flags:
+// the command has no flags of one letter. What follows "--" is words in any case. run gets the words.
 func AllowDashArgs(cmd *cobra.Command, run func(cmd *cobra.Command, args []string) error) {
 	check := cmd.Args
 	cmd.Args = nil

@@ -24,6 +24,10 @@ type accountFlags struct {
 	debug    bool
 }
 
+// accountsHelp ends the help of client commands.
+const accountsHelp = `Which server: --server with a URL, or accounts of the configuration file by
+--account or --all, or the only one or default_account that it has.`
+
 func (c *accountFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&c.accounts, "account", nil, "`NAMES` of accounts in the configuration file, like home,work")

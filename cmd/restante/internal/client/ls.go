@@ -40,10 +40,6 @@ server tells it, and what they are for. In PATTERN, "*" stands for anything and
 	return cmd
 }
 
-// accountsHelp ends the help of client commands.
-const accountsHelp = `Which server: --server with a URL, or accounts of the configuration file by
---account or --all, or the only one or default_account that it has.`
-
 // mailboxJSON is a mailbox as --json prints it. What the server does not tell is left out.
 type mailboxJSON struct {
 	Account    string             `json:"account,omitempty"`

@@ -28,8 +28,8 @@ type session struct {
 // parallelAccounts is how many accounts are worked on at once.
 const parallelAccounts = 16
 
-// forEachAccount runs f on every account that the flags name, all at once. An account that fails does not
-// end the others: its error is printed, and the command fails in the end.
+// forEachAccount runs f on every account that the flags name, all at once. An account that fails
+// does not end the others: its error is printed, and the command fails in the end.
 func (c *accountFlags) forEachAccount(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
 	stderr := &output.LockedWriter{W: cmd.ErrOrStderr()}
 	accounts, err := c.resolve(stderr)

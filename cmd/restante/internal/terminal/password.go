@@ -12,8 +12,8 @@ import (
 // CanAsk reports whether there is a terminal to ask something on.
 func CanAsk() bool { return term.IsTerminal(int(os.Stdin.Fd())) }
 
-// AskPassword writes the prompt to w and reads a password from the terminal, without showing it, until
-// ctx ends.
+// AskPassword writes the prompt to w and reads a password from the terminal, without showing it,
+// until ctx ends.
 func AskPassword(ctx context.Context, w io.Writer, prompt string) (string, error) {
 	fd := int(os.Stdin.Fd())
 	before, err := term.GetState(fd)

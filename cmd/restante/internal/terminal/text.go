@@ -1,5 +1,5 @@
-// Package terminal prints what others wrote on a terminal: without what could change the terminal, and
-// in columns of cells.
+// Package terminal makes what others wrote fit for a terminal, without what could change the
+// terminal, and measures it in cells; and it asks for passwords.
 package terminal
 
 import (
