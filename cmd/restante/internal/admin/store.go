@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,7 +10,6 @@ import (
 	"restante/auth/sasl"
 	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
-	"restante/mailbox"
 	"restante/store"
 	"restante/store/localstore"
 	"restante/summary"
@@ -112,27 +110,36 @@ func (a *storeAPI) Users(ctx context.Context) ([]UserInfo, error) {
 	}
 	infos := make([]UserInfo, 0, len(users))
 	for _, u := range users {
-		account, err := a.store.Account(ctx, u.ID)
+		info, err := a.userInfo(ctx, u)
 		if errors.Is(err, store.ErrNotFound) {
 			continue // removed since
 		} else if err != nil {
 			return nil, err
 		}
-		info := UserInfo{Name: u.Name}
-		for e := range account.Namespace().All() {
-			counts, err := account.Status(ctx, e.ID)
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			} else if err != nil {
-				return nil, err
-			}
-			info.Mailboxes++
-			info.Messages += int64(counts.Messages)
-			info.Bytes += counts.Size
-		}
 		infos = append(infos, info)
 	}
 	return infos, nil
+}
+
+func (a *storeAPI) userInfo(ctx context.Context, u store.User) (UserInfo, error) {
+	info := UserInfo{Name: u.Name}
+	account, err := a.store.Account(ctx, store.System, u.ID)
+	if err != nil {
+		return info, err
+	}
+	defer account.Close()
+	for e := range account.Namespace().All() {
+		counts, err := a.store.Status(ctx, store.System, store.Ref{Account: u.ID, Mailbox: e.ID})
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		} else if err != nil {
+			return info, err
+		}
+		info.Mailboxes++
+		info.Messages += int64(counts.Messages)
+		info.Bytes += counts.Size
+	}
+	return info, nil
 }
 
 func (a *storeAPI) RemoveUser(ctx context.Context, name string) error {
@@ -154,20 +161,12 @@ func (a *storeAPI) Import(ctx context.Context, name, box string, next func() (*m
 	if err != nil {
 		return err
 	}
-	account, err := a.store.Account(ctx, user.ID)
+	ref, err := a.findOrCreate(ctx, user.ID, box)
 	if err != nil {
 		return err
 	}
-	entry, ok := account.Namespace().Lookup(box)
-	if !ok {
-		if entry, err = account.Create(ctx, box, nil); err != nil {
-			return fmt.Errorf("creating the mailbox %q: %w", box, err)
-		}
-		if err := account.Subscribe(ctx, box, true); err != nil {
-			return err
-		}
-	}
-	b := batch{account: account, id: entry.ID, done: done}
+	b := batch{store: a.store, ref: ref, done: done}
+	defer b.discard()
 	for {
 		m, err := next()
 		if err == io.EOF {
@@ -182,10 +181,27 @@ func (a *storeAPI) Import(ctx context.Context, name, box string, next func() (*m
 	}
 }
 
+// findOrCreate returns the mailbox of that name. One that is made is subscribed.
+func (a *storeAPI) findOrCreate(ctx context.Context, id store.AccountID, name string) (store.Ref, error) {
+	account, err := a.store.Account(ctx, store.System, id)
+	if err != nil {
+		return store.Ref{}, err
+	}
+	defer account.Close()
+	if e, ok := account.Namespace().Lookup(name); ok {
+		return store.Ref{Account: id, Mailbox: e.ID}, nil
+	}
+	out, err := a.store.Commit(ctx, store.System, &store.Create{Account: id, Name: name}, &store.Subscribe{Account: id, Name: name, On: true})
+	if err != nil {
+		return store.Ref{}, fmt.Errorf("creating the mailbox %q: %w", name, err)
+	}
+	return store.Ref{Account: id, Mailbox: out[0].Created.ID}, nil
+}
+
 // batch collects messages and appends them at once.
 type batch struct {
-	account  store.Account
-	id       mailbox.ID
+	store    store.Mail
+	ref      store.Ref
 	done     func(int)
 	messages []store.NewMessage
 	size     int64
@@ -193,24 +209,17 @@ type batch struct {
 
 func (b *batch) add(ctx context.Context, m *mailfile.Message) error {
 	w, finish := summary.NewBuilder()
-	msg := store.NewMessage{Flags: m.Flags, Date: m.Date, Size: m.Size, Body: io.TeeReader(m.Body, w), Summary: finish}
-	if m.Size > batchOctets {
-		// It would not fit into memory with others: alone, straight from where it comes.
-		if err := b.flush(ctx); err != nil {
-			return err
-		}
-		b.messages = append(b.messages, msg)
-		return b.flush(ctx)
-	}
-	body, err := io.ReadAll(io.LimitReader(msg.Body, m.Size))
+	body, err := b.store.Stage(ctx, store.System, b.ref.Account, io.TeeReader(io.LimitReader(m.Body, m.Size), w))
 	if err != nil {
 		return err
 	}
-	if int64(len(body)) != m.Size {
+	b.messages = append(b.messages, store.NewMessage{Flags: m.Flags, Date: m.Date, Body: body, Summary: finish()})
+	if body.Size() != m.Size {
+		b.messages = b.messages[:len(b.messages)-1]
+		body.Discard()
 		return io.ErrUnexpectedEOF
 	}
-	msg.Body = bytes.NewReader(body)
-	b.messages, b.size = append(b.messages, msg), b.size+m.Size
+	b.size += m.Size
 	if len(b.messages) >= batchMessages || b.size >= batchOctets {
 		return b.flush(ctx)
 	}
@@ -221,10 +230,18 @@ func (b *batch) flush(ctx context.Context) error {
 	if len(b.messages) == 0 {
 		return nil
 	}
-	if _, err := b.account.Append(ctx, b.id, b.messages); err != nil {
+	if _, err := b.store.Commit(ctx, store.System, &store.Append{Mailbox: b.ref, Messages: b.messages}); err != nil {
 		return err
 	}
 	b.done(len(b.messages))
-	b.messages, b.size = b.messages[:0], 0
+	b.discard()
 	return nil
+}
+
+// discard forgets the messages; those that were appended stay.
+func (b *batch) discard() {
+	for i := range b.messages {
+		b.messages[i].Body.Discard()
+	}
+	b.messages, b.size = b.messages[:0], 0
 }

@@ -19,6 +19,7 @@ import (
 	"restante/cmd/restante/internal/config"
 	"restante/imapserver"
 	"restante/lmtp"
+	"restante/store/gate"
 	"restante/store/localstore"
 )
 
@@ -85,12 +86,13 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 		return nil, err
 	}
 	m := newMetrics()
+	mail := gate.New(s.store, gate.Owners)
 	s.imap = &imapserver.Server{
-		Store: s.store, Auth: authenticator, TLS: s.tls, AllowPlaintext: c.AllowPlaintext,
+		Mail: mail, Auth: authenticator, TLS: s.tls, AllowPlaintext: c.AllowPlaintext,
 		Limits: imapLimits(c.Limits), Log: log, Observer: m, Version: version,
 	}
 	s.lmtp = &lmtp.Server{
-		Store: s.store, Name: hostname, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
+		Users: s.store, Mail: mail, Name: hostname, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
 		Log: log, Observer: m,
 	}
 	return s, s.listen(c, m)
