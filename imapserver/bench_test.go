@@ -2,26 +2,44 @@ package imapserver_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"restante/imap"
+	"restante/store"
 	"restante/store/memstore"
+	"restante/summary"
 )
 
 // benchSession returns a session that has selected a mailbox of so many messages, without a disk.
 func benchSession(b *testing.B, messages int, msg func(i int) []byte) *wire {
 	b.Helper()
 	ts := startServer(b, memstore.New(), nil)
-	user := ts.target(b, false)
+	target := ts.target(b, false)
+	ctx := context.Background()
+	user, err := ts.store.User(ctx, target.User)
+	if err != nil {
+		b.Fatal(err)
+	}
+	account, err := ts.store.Account(ctx, user.ID)
+	if err != nil {
+		b.Fatal(err)
+	}
+	inbox, _ := account.Namespace().Lookup(imap.Inbox)
 	for i := range messages {
-		if err := user.Seed("INBOX", msg(i), []imap.Flag{imap.Seen}, time.Time{}); err != nil {
+		text := msg(i)
+		builder, summarise := summary.NewBuilder()
+		if _, err := account.Append(ctx, inbox.ID, []store.NewMessage{{
+			Flags: []imap.Flag{imap.Seen}, Size: int64(len(text)),
+			Body: io.TeeReader(bytes.NewReader(text), builder), Summary: summarise,
+		}}); err != nil {
 			b.Fatal(err)
 		}
 	}
-	w := dialUser(b, ts, user)
+	w := dialUser(b, ts, target)
 	w.ok("SELECT INBOX")
 	return w
 }
