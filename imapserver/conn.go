@@ -55,14 +55,14 @@ type conn struct {
 	tls  *tls.ConnectionState // nil without TLS
 
 	out      []byte // what is not written yet; nil while idle
-	written  int    // how often out was written
+	flushes  int    // how often out was written
 	writeErr error  // the first error of a write; nothing is written after it
 	readErr  error  // the last error of a read; what a command fails with then is its consequence
 
 	hangup atomic.Bool // nothing is read any more
 
 	state     state
-	rev2      bool // the client said ENABLE IMAP4rev2
+	enabled   capSet
 	user      store.User
 	account   store.Account
 	sel       *selection // nil unless selected
@@ -71,8 +71,9 @@ type conn struct {
 	errors    int       // syntax errors in a row
 	start     time.Time // of the connection
 
-	tag  string
-	done reply // what the tagged OK says
+	tag     string
+	literal *imapwire.Literal // the message that the command announces; nil without one
+	done    reply             // what the tagged OK says
 }
 
 func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
@@ -228,14 +229,8 @@ func (c *conn) command() error {
 			return protocolError("Too many commands before login")
 		}
 	}
-	c.done = reply{}
-	var name string
-	if lit != nil {
-		name = "APPEND"
-		err = c.append(frame, lit)
-	} else {
-		name, err = c.parseAndRun(frame)
-	}
+	c.done, c.literal = reply{}, lit
+	name, err := c.parseAndRun(frame)
 	result := "OK"
 	if err == errAnswered {
 		return nil
@@ -262,7 +257,7 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 		c.tag = "*"
 		return "UNKNOWN", &imapwire.SyntaxError{Production: "command", Msg: "empty line"}
 	}
-	tag, cmd, err := imapwire.ParseCommand(frame, imapwire.ParseOptions{UTF8: c.rev2})
+	tag, cmd, err := imapwire.ParseCommand(frame, imapwire.ParseOptions{UTF8: c.utf8Names()})
 	c.tag = tag
 	if tag == "" {
 		c.tag = "*"
@@ -271,9 +266,12 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 		return "UNKNOWN", err
 	}
 	name = cmd.Name()
-	row, ok := commands[name]
+	row, ok := c.s.features.commands[name]
 	if !ok {
 		return "UNKNOWN", &imapwire.UnknownCommand{Name: name}
+	}
+	if c.literal != nil && row.flags&ownsInput == 0 {
+		return name, bad("%s takes no message", name)
 	}
 	if err := c.allowed(name, row); err != nil {
 		return name, err

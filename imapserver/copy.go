@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"context"
-	"fmt"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -46,13 +45,4 @@ func (c *conn) tryCreate(name string) error {
 		return no(imap.CodeCannot, "This name is not allowed for a mailbox")
 	}
 	return no(imap.CodeTryCreate, "No such mailbox")
-}
-
-// copyUID tells where the messages went (RFC 4315 §3).
-func copyUID(r store.CopyResult) reply {
-	return reply{
-		code: imap.CodeCopyUID,
-		args: fmt.Sprintf("%d %s %s", r.UIDValidity, imap.UIDs(r.Source...), imap.UIDs(r.Dest...)),
-		text: fmt.Sprintf("%d messages", len(r.Source)),
-	}
 }

@@ -12,6 +12,19 @@ import (
 	"restante/store"
 )
 
+var loginExtension = extension{
+	name: "LOGIN", rfc: "RFC 9051",
+	capabilities: func(c *conn) []string {
+		if c.state != notAuthenticated || c.passwordAllowed() {
+			return nil
+		}
+		return []string{string(imap.CapLoginDisabled)}
+	},
+	commands: map[string]command{
+		"LOGIN": {in: notAuthenticated, run: handler(runLogin)},
+	},
+}
+
 // runLogin is LOGIN, RFC 9051 §6.2.3.
 func runLogin(c *conn, cmd *imapwire.Login) error {
 	if !c.passwordAllowed() {

@@ -26,7 +26,7 @@ func runLSub(c *conn, cmd *imapwire.LSub) error {
 		if !ns.IsSubscribed(name) {
 			info.Attrs = []imap.MailboxAttr{imap.AttrNoselect}
 		}
-		c.out = imapwire.AppendLSub(c.out, info, c.rev2)
+		c.out = imapwire.AppendLSub(c.out, info, c.utf8Names())
 		if err := c.room(); err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.written++
+	c.flushes++
 	for rest := c.out; len(rest) > 0 && c.writeErr == nil; {
 		n := min(len(rest), writeSlice)
 		c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))

@@ -1,8 +1,6 @@
 package imapserver
 
 import (
-	"slices"
-
 	"restante/imap"
 	"restante/imapwire"
 	"restante/mailbox"
@@ -39,9 +37,7 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 		// What the client asked for it need not be told. What others changed, it must.
 		var bits mailbox.FlagBits
 		newest = c.sel.box.Version()
-		// A bit that has become another keyword's says nothing when it is compared.
-		known, now := c.sel.view.Keywords(), newest.Keywords()
-		comparable := len(known) <= len(now) && slices.Equal(known, now[:len(known)])
+		comparable := c.keywordsStay()
 		for _, f := range cmd.Flags {
 			bits |= newest.Bit(f)
 		}
@@ -55,14 +51,7 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 		return err
 	}
 	for seq, r := range c.sel.view.RowsByUID(live) {
-		c.out = imapwire.AppendNumber(append(c.out, "* "...), seq)
-		c.out = append(c.out, " FETCH ("...)
-		if cmd.UID {
-			c.out = imapwire.AppendNumber(append(c.out, "UID "...), r.UID)
-			c.out = append(c.out, ' ')
-		}
-		c.out = c.appendFlags(append(c.out, "FLAGS "...), r)
-		c.out = append(c.out, ")\r\n"...)
+		c.appendFetchFlags(seq, r, cmd.UID)
 		if err := c.room(); err != nil {
 			return err
 		}
