@@ -1,7 +1,6 @@
 package imapserver
 
 import (
-	"slices"
 	"strings"
 
 	"restante/imap"
@@ -20,7 +19,14 @@ var enableExtension = extension{
 // are few, and asked for with every message.
 type capSet []imap.Cap
 
-func (s capSet) has(x imap.Cap) bool { return slices.Contains(s, x) }
+func (s capSet) has(x imap.Cap) bool {
+	for _, y := range s {
+		if y == x {
+			return true
+		}
+	}
+	return false
+}
 
 // upperCap returns a name of ENABLE as features has it: case does not matter (RFC 9051 §7.2.2).
 func upperCap(x imap.Cap) string { return strings.ToUpper(string(x)) }

@@ -89,8 +89,14 @@ func fetchLabel(item *imap.FetchItem) string {
 // message answers one message.
 func (f *fetcher) message(m *openMessage) error {
 	f.msg = m
-	marked := f.needs&setsSeen != 0 && f.seen.begin(m)
-	if err := f.response(f.needs&tellsFlags == 0 && marked); err != nil {
+	if f.needs&setsSeen == 0 {
+		if err := f.response(false); err != nil {
+			return err
+		}
+		return f.c.room()
+	}
+	becomesSeen := f.seen.begin(m)
+	if err := f.response(becomesSeen && f.needs&tellsFlags == 0); err != nil {
 		return err
 	}
 	return f.seen.room()

@@ -68,14 +68,17 @@ func (c *conn) search(cmd *imapwire.Search) (hits []hit, err error) {
 		return nil, err
 	}
 	cheap, costly := root.split()
-	rows := c.rowsThatMatch(cheap)
 	if costly == nil {
-		for seq, r := range rows {
-			hits = append(hits, hit{seq, r.UID})
+		m := openMessage{c: c}
+		for seq, r := range c.sel.view.Rows() {
+			m.seq, m.row = seq, *r
+			if ok, err := cheap.match(&m); ok && err == nil {
+				hits = append(hits, hit{seq, r.UID})
+			}
 		}
 		return hits, nil
 	}
-	err = c.eachMessage(rows, true, func(m *openMessage) error {
+	err = c.eachMessage(c.rowsThatMatch(cheap), true, func(m *openMessage) error {
 		if err := c.ctx.Err(); err != nil {
 			return err
 		}

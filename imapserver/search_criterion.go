@@ -103,9 +103,11 @@ func costOf(list []criterion) (cost searchCost) {
 	return cost
 }
 
-// rowCriterion is met when f says so of the message's row.
-func rowCriterion(f func(*mailbox.Row) bool) criterion {
-	return criterion{match: func(m *openMessage) (bool, error) { return f(&m.row), nil }}
+// rowPredicate says whether a message meets a criterion for which its row is enough.
+type rowPredicate func(*mailbox.Row) bool
+
+func rowCriterion(meets rowPredicate) criterion {
+	return criterion{match: func(m *openMessage) (bool, error) { return meets(&m.row), nil }}
 }
 
 // split takes a criterion apart into what needs only the row and what needs more; either may be nil.

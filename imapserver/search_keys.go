@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ var baseSearchKeys = map[imap.SearchOp]searchKey{
 	imap.SearchSeq: compileSet,
 	imap.SearchUID: compileSet,
 
-	imap.SearchAll: rowKey(func(*mailbox.Row, *imap.SearchKey) bool { return true }),
+	imap.SearchAll: rowKey(func(*imap.SearchKey) rowPredicate { return func(*mailbox.Row) bool { return true } }),
 
 	imap.SearchAnswered:   flagKey(mailbox.BitAnswered, true),
 	imap.SearchUnanswered: flagKey(mailbox.BitAnswered, false),
@@ -36,8 +37,12 @@ var baseSearchKeys = map[imap.SearchOp]searchKey{
 	imap.SearchNew:    recentKey(func(recent bool, r *mailbox.Row) bool { return recent && r.Flags&mailbox.BitSeen == 0 }),
 	imap.SearchOld:    recentKey(func(recent bool, _ *mailbox.Row) bool { return !recent }),
 
-	imap.SearchLarger:  rowKey(func(r *mailbox.Row, k *imap.SearchKey) bool { return int64(r.Size) > k.Size }),
-	imap.SearchSmaller: rowKey(func(r *mailbox.Row, k *imap.SearchKey) bool { return int64(r.Size) < k.Size }),
+	imap.SearchLarger: rowKey(func(k *imap.SearchKey) rowPredicate {
+		return func(r *mailbox.Row) bool { return int64(r.Size) > k.Size }
+	}),
+	imap.SearchSmaller: rowKey(func(k *imap.SearchKey) rowPredicate {
+		return func(r *mailbox.Row) bool { return int64(r.Size) < k.Size }
+	}),
 
 	imap.SearchBefore:     dateKey(dayBefore),
 	imap.SearchOn:         dateKey(dayOn),
@@ -57,23 +62,26 @@ var baseSearchKeys = map[imap.SearchOp]searchKey{
 }
 
 // rowKey is a key that needs only the message's row.
-func rowKey(f func(*mailbox.Row, *imap.SearchKey) bool) searchKey {
+func rowKey(compile func(*imap.SearchKey) rowPredicate) searchKey {
 	return func(_ *searchCompiler, k *imap.SearchKey) (criterion, error) {
-		return rowCriterion(func(r *mailbox.Row) bool { return f(r, k) }), nil
+		return rowCriterion(compile(k)), nil
 	}
 }
 
 // flagKey asks for messages that have a flag, or do not.
 func flagKey(bit mailbox.FlagBits, want bool) searchKey {
-	return rowKey(func(r *mailbox.Row, _ *imap.SearchKey) bool { return r.Flags&bit != 0 == want })
+	return rowKey(func(*imap.SearchKey) rowPredicate { return hasBit(bit, want) })
+}
+
+func hasBit(bit mailbox.FlagBits, want bool) rowPredicate {
+	return func(r *mailbox.Row) bool { return r.Flags&bit != 0 == want }
 }
 
 // keywordKey asks for messages that have a keyword, or do not. One that the mailbox does not know
 // has no bit: no message carries it.
 func keywordKey(want bool) searchKey {
 	return func(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
-		bit := p.c.sel.view.Bit(k.Flag)
-		return rowCriterion(func(r *mailbox.Row) bool { return r.Flags&bit != 0 == want }), nil
+		return rowCriterion(hasBit(p.c.sel.view.Bit(k.Flag), want)), nil
 	}
 }
 
@@ -114,10 +122,10 @@ func day(t time.Time) int64 {
 
 // dateKey compares the day of the internal date.
 func dateKey(ok func(day, want int64) bool) searchKey {
-	return func(_ *searchCompiler, k *imap.SearchKey) (criterion, error) {
+	return rowKey(func(k *imap.SearchKey) rowPredicate {
 		want := day(k.Date)
-		return rowCriterion(func(r *mailbox.Row) bool { return ok(day(r.Date.Time()), want) }), nil
-	}
+		return func(r *mailbox.Row) bool { return ok(day(r.Date.Time()), want) }
+	})
 }
 
 // sentKey compares the day of the Date header.
@@ -135,36 +143,37 @@ func sentKey(ok func(day, want int64) bool) searchKey {
 	}
 }
 
-// fieldKey looks into header fields of one name, "" for the name that the key has. Addresses are
-// also looked at as the envelope has them, without the backslashes of quoted pairs (RFC 5322
-// §3.2.1).
+// fieldKey looks into header fields of one name, "" for the name that the key has.
 func fieldKey(name string, addresses bool) searchKey {
 	return func(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
 		text, err := p.decode(k.Text)
 		if err != nil {
 			return criterion{}, err
 		}
-		name := name
-		if name == "" {
-			name = k.Name
-		}
-		fields, matcher := []string{name}, message.NewMatcher(text)
-		return criterion{cost: fromSummary, match: func(m *openMessage) (bool, error) {
-			block, err := m.headerFields(fields)
-			if err != nil {
-				return false, unreadable(err)
-			}
-			for value := range message.HeaderValues(string(block), name) {
-				if matcher.MatchString(value) {
-					return true, nil
-				}
-				if addresses && strings.Contains(value, `\`) && matcher.MatchString(withoutQuotedPairs(value)) {
-					return true, nil
-				}
-			}
-			return false, nil
-		}}, nil
+		return fieldCriterion(cmp.Or(name, k.Name), text, addresses), nil
 	}
+}
+
+// fieldCriterion is met when a field of that name holds the text. Addresses are also looked at as
+// the envelope has them, without the backslashes of quoted pairs (RFC 5322 §3.2.1).
+func fieldCriterion(name, text string, addresses bool) criterion {
+	fields := []string{name}
+	matcher := message.NewMatcher(text)
+	return criterion{cost: fromSummary, match: func(m *openMessage) (bool, error) {
+		block, err := m.headerFields(fields)
+		if err != nil {
+			return false, unreadable(err)
+		}
+		for value := range message.HeaderValues(string(block), name) {
+			if matcher.MatchString(value) {
+				return true, nil
+			}
+			if addresses && strings.Contains(value, `\`) && matcher.MatchString(withoutQuotedPairs(value)) {
+				return true, nil
+			}
+		}
+		return false, nil
+	}}
 }
 
 // withoutQuotedPairs replaces each backslash and the character after it by that character.
