@@ -27,6 +27,8 @@ type extension struct {
 	fetchItems map[string]fetchItem
 	// searchKeys compile the keys of SEARCH.
 	searchKeys map[imap.SearchOp]searchKey
+	// searchReturns are options of SEARCH RETURN (RFC 4466 §2.6.1).
+	searchReturns []searchReturn
 	// statusItems serve the items of STATUS, and of LIST RETURN (STATUS ...) with it.
 	statusItems map[imap.StatusItems]statusItem
 	// selectParams serve the parameters of SELECT and EXAMINE, by name (RFC 4466 §2.1).
@@ -58,6 +60,7 @@ type features struct {
 	commands       map[string]command
 	fetchItems     map[string]fetchItem
 	searchKeys     map[imap.SearchOp]searchKey
+	searchReturns  []searchReturn
 	statusItems    map[imap.StatusItems]statusItem
 	selectParams   map[string]selectParam
 	listSelections []listSelection
@@ -84,6 +87,7 @@ func newFeatures(extensions []*extension) *features {
 		addRows(x, f.searchKeys, x.searchKeys)
 		addRows(x, f.statusItems, x.statusItems)
 		addRows(x, f.selectParams, x.selectParams)
+		f.searchReturns = append(f.searchReturns, x.searchReturns...)
 		f.listSelections = append(f.listSelections, x.listSelections...)
 		f.listReturns = append(f.listReturns, x.listReturns...)
 	}

@@ -11,31 +11,23 @@ import (
 	"restante/mailbox"
 )
 
-// runSearch is SEARCH and UID SEARCH, RFC 9051 §6.4.4, with the result options of RFC 4731 and
-// RFC 5182.
+// runSearch is SEARCH and UID SEARCH, RFC 9051 §6.4.4.
 func runSearch(c *conn, cmd *imapwire.Search) error {
-	save := cmd.Return != nil && cmd.Return.Save
+	returns := c.searchReturns(cmd)
 	hits, err := c.search(cmd)
-	if err != nil {
-		if save {
-			c.searchRes = imap.UIDSet{} // RFC 5182 §2.1
+	for _, r := range returns {
+		if r.done != nil {
+			r.done(c, cmd, hits, err)
 		}
+	}
+	switch {
+	case err != nil:
 		return err
-	}
-	if save {
-		c.searchRes = saved(cmd.Return, hits)
-	}
-	if cmd.Return == nil && !c.rev2() {
+	case cmd.Return == nil && !c.rev2():
 		return c.answerSearch(cmd.UID, hits)
 	}
-	c.answerESearch(cmd, hits)
+	c.answerESearch(cmd, returns, hits)
 	return nil
-}
-
-// hit is a message that was found.
-type hit struct {
-	seq imap.SeqNum
-	uid imap.UID
 }
 
 // answerSearch is the answer of IMAP4rev1 (RFC 3501 §7.2.5).
@@ -43,11 +35,7 @@ func (c *conn) answerSearch(uid bool, hits []hit) error {
 	c.acquire(true)
 	c.out = append(c.out, "* SEARCH"...)
 	for i := range hits {
-		n := uint32(hits[i].seq)
-		if uid {
-			n = uint32(hits[i].uid)
-		}
-		c.out = imapwire.AppendNumber(append(c.out, ' '), n)
+		c.out = imapwire.AppendNumber(append(c.out, ' '), hits[i].number(uid))
 		if err := c.room(); err != nil {
 			return err
 		}

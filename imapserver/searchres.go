@@ -5,22 +5,32 @@ import (
 	"restante/imapwire"
 )
 
-// searchResExtension is SEARCH RETURN (SAVE) and "$", which conn.searchRes holds.
+// searchResExtension is SEARCH RETURN (SAVE) and "$", which conn.searchRes holds. A search that has
+// failed leaves nothing in it (RFC 5182 §2.1).
 var searchResExtension = extension{
 	name: "SEARCHRES", rfc: "RFC 5182",
 	capabilities: afterLogin(string(imap.CapSearchRes)),
+	searchReturns: []searchReturn{{
+		given: func(o *imapwire.SearchReturn) bool { return o.Save },
+		done: func(c *conn, cmd *imapwire.Search, hits []hit, err error) {
+			c.searchRes = imap.UIDSet{}
+			if err == nil {
+				c.searchRes = saved(cmd.Return, hits)
+			}
+		},
+	}},
 }
 
 // saved returns what "$" is after a search: with MIN or MAX, and neither ALL nor COUNT, only what
 // they found (RFC 5182 §2.4).
-func saved(ret *imapwire.SearchReturn, hits []hit) (s imap.UIDSet) {
-	if ret.All || ret.Count || !ret.Min && !ret.Max {
+func saved(options *imapwire.SearchReturn, hits []hit) (s imap.UIDSet) {
+	if options.All || options.Count || !options.Min && !options.Max {
 		return uids(hits)
 	}
-	if len(hits) > 0 && ret.Min {
+	if len(hits) > 0 && options.Min {
 		s.Add(hits[0].uid)
 	}
-	if len(hits) > 0 && ret.Max {
+	if len(hits) > 0 && options.Max {
 		s.Add(hits[len(hits)-1].uid)
 	}
 	return s

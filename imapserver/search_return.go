@@ -1,0 +1,78 @@
+package imapserver
+
+import (
+	"restante/imap"
+	"restante/imapwire"
+)
+
+// searchReturn serves a return option of SEARCH (RFC 4466 §2.6.1). One of its functions
+// may be nil.
+type searchReturn struct {
+	given func(*imapwire.SearchReturn) bool
+	// add adds to the response what the option asks for. Without an option that adds something there
+	// is none.
+	add func(d *imapwire.ESearchData, hits []hit)
+	// done is called behind every search, one that has failed too.
+	done func(c *conn, cmd *imapwire.Search, hits []hit, err error)
+}
+
+// hit is a message that was found.
+type hit struct {
+	seq imap.SeqNum
+	uid imap.UID
+}
+
+// number returns what the client knows the message by.
+func (h hit) number(uid bool) uint32 {
+	if uid {
+		return uint32(h.uid)
+	}
+	return uint32(h.seq)
+}
+
+// searchReturns are the return options that a command has.
+func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn) {
+	options := cmd.Return
+	if options == nil || *options == (imapwire.SearchReturn{}) {
+		options = &imapwire.SearchReturn{All: true} // RFC 9051 §6.4.4
+	}
+	for _, r := range c.s.features.searchReturns {
+		if r.given(options) {
+			returns = append(returns, r)
+		}
+	}
+	return returns
+}
+
+// answerESearch is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
+func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits []hit) {
+	d := imapwire.ESearchData{Tag: c.tag, UID: cmd.UID}
+	asked := false
+	for _, r := range returns {
+		if r.add != nil {
+			r.add(&d, hits)
+			asked = true
+		}
+	}
+	if asked {
+		c.out = imapwire.AppendESearch(c.out, &d)
+	}
+}
+
+func numbers(hits []hit, uid bool) imap.NumSet {
+	if uid {
+		return uids(hits)
+	}
+	var s imap.SeqSet
+	for i := range hits {
+		s.Add(hits[i].seq)
+	}
+	return s
+}
+
+func uids(hits []hit) (s imap.UIDSet) {
+	for i := range hits {
+		s.Add(hits[i].uid)
+	}
+	return s
+}
