@@ -36,7 +36,7 @@ func runAppend(c *conn, cmd *imapwire.Append) error {
 	if err != nil {
 		return err
 	}
-	c.done = appendUID(result)
+	c.completion = appendUID(result)
 	return nil
 }
 

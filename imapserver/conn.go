@@ -71,9 +71,9 @@ type conn struct {
 	errors    int       // syntax errors in a row
 	start     time.Time // of the connection
 
-	tag     string
-	literal *imapwire.Literal // the message that the command announces; nil without one
-	done    reply             // what the tagged OK says
+	tag        string
+	literal    *imapwire.Literal // the message that the command announces; nil without one
+	completion reply             // what the tagged OK says
 }
 
 func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
@@ -82,29 +82,29 @@ func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
 		ctx: s.hard,
 		log: s.log.With("conn", id),
 	}
-	c.r = imapwire.NewReader(source{c}, c.readerOptions())
+	c.r = imapwire.NewReader(commandSource{c}, c.readerOptions())
 	return c
 }
 
-// beforeLogin is how many octets a line, and the literals of a command, may have before the login,
+// maxBeforeLogin is how many octets a line, and the literals of a command, may have before the login,
 // so that nobody without an account can fill the memory.
-const beforeLogin = 16 << 10
+const maxBeforeLogin = 16 << 10
 
 // readerOptions are the limits of what the client may send in its state.
 func (c *conn) readerOptions() imapwire.ReaderOptions {
 	l := &c.s.limits
 	if c.account == nil {
 		return imapwire.ReaderOptions{
-			MaxLine: min(l.LineLength, beforeLogin), MaxLiteral: min(l.CommandLiterals, beforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
+			MaxLine: min(l.LineLength, maxBeforeLogin), MaxLiteral: min(l.CommandLiterals, maxBeforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
 		}
 	}
 	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit}
 }
 
-// source is what the Reader reads from: the connection, with a deadline for every read.
-type source struct{ c *conn }
+// commandSource is what the Reader reads from: the connection, with a deadline for every read.
+type commandSource struct{ c *conn }
 
-func (src source) Read(p []byte) (int, error) {
+func (src commandSource) Read(p []byte) (int, error) {
 	c := src.c
 	deadline := time.Now().Add(c.s.limits.IdleTimeout)
 	if c.account == nil {
@@ -229,7 +229,7 @@ func (c *conn) command() error {
 			return protocolError("Too many commands before login")
 		}
 	}
-	c.done, c.literal = reply{}, lit
+	c.completion, c.literal = reply{}, lit
 	name, err := c.parseAndRun(frame)
 	result := "OK"
 	if err == errAnswered {
@@ -241,11 +241,11 @@ func (c *conn) command() error {
 		}
 	} else {
 		c.errors = 0
-		text := c.done.text
+		text := c.completion.text
 		if text == "" {
 			text = name + " completed"
 		}
-		c.out = imapwire.AppendStatusResponse(c.out, c.tag, "OK", c.done.code, c.done.args, text)
+		c.out = imapwire.AppendStatusResponse(c.out, c.tag, "OK", c.completion.code, c.completion.args, text)
 	}
 	c.observe(name, result, start)
 	return nil

@@ -13,7 +13,7 @@ import (
 func runCopy(c *conn, cmd *imapwire.Copy) error {
 	result, err := c.transfer(cmd.Set, cmd.Mailbox, c.sel.box.Copy)
 	if err == nil && len(result.Source) > 0 {
-		c.done = copyUID(result)
+		c.completion = copyUID(result)
 	}
 	return err
 }

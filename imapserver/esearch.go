@@ -12,7 +12,7 @@ var esearchExtension = extension{
 	searchReturns: []searchReturn{
 		{
 			given: func(o *imapwire.SearchReturn) bool { return o.Min },
-			add: func(d *imapwire.ESearchData, hits []hit) {
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.Min, d.Items = hits[0].number(d.UID), d.Items|imapwire.ESearchMin
 				}
@@ -20,7 +20,7 @@ var esearchExtension = extension{
 		},
 		{
 			given: func(o *imapwire.SearchReturn) bool { return o.Max },
-			add: func(d *imapwire.ESearchData, hits []hit) {
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.Max, d.Items = hits[len(hits)-1].number(d.UID), d.Items|imapwire.ESearchMax
 				}
@@ -28,15 +28,15 @@ var esearchExtension = extension{
 		},
 		{
 			given: func(o *imapwire.SearchReturn) bool { return o.All },
-			add: func(d *imapwire.ESearchData, hits []hit) {
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
-					d.All, d.Items = numbers(hits, d.UID), d.Items|imapwire.ESearchAll
+					d.All, d.Items = hitNumbers(hits, d.UID), d.Items|imapwire.ESearchAll
 				}
 			},
 		},
 		{
 			given: func(o *imapwire.SearchReturn) bool { return o.Count },
-			add: func(d *imapwire.ESearchData, hits []hit) {
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				d.Count, d.Items = uint32(len(hits)), d.Items|imapwire.ESearchCount
 			},
 		},

@@ -15,7 +15,7 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.rows(cmd.Set)
+	rows, err := c.messagesIn(cmd.Set)
 	if err != nil {
 		return err
 	}

@@ -114,16 +114,16 @@ func partialReader(r io.Reader, p *imap.Partial) io.Reader {
 	if p == nil {
 		return r
 	}
-	return io.LimitReader(&skipper{r: r, n: p.Offset}, p.Count)
+	return io.LimitReader(&offsetReader{r: r, n: p.Offset}, p.Count)
 }
 
-// skipper leaves out the first n octets of r.
-type skipper struct {
+// offsetReader leaves out the first n octets of r.
+type offsetReader struct {
 	r io.Reader
 	n int64
 }
 
-func (s *skipper) Read(p []byte) (int, error) {
+func (s *offsetReader) Read(p []byte) (int, error) {
 	if s.n > 0 {
 		n, err := io.CopyN(io.Discard, s.r, s.n)
 		if s.n -= n; err != nil {

@@ -23,7 +23,7 @@ var imaginaryExtension = extension{
 	implies: []imap.Cap{"XIMPLIED"},
 	commands: map[string]command{
 		"UNSELECT": {in: loggedIn, run: handler(func(c *conn, _ *imapwire.Unselect) error {
-			c.done = reply{code: "XIMAGINARY", text: "Still selected"}
+			c.completion = reply{code: "XIMAGINARY", text: "Still selected"}
 			return nil
 		})},
 	},

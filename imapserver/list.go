@@ -24,7 +24,7 @@ func runList(c *conn, cmd *imapwire.List) error {
 		return bad("RECURSIVEMATCH needs another selection option")
 	}
 	ns := c.account.Namespace()
-	matches := matcher(cmd.Ref, cmd.Patterns)
+	matches := listMatcher(cmd.Ref, cmd.Patterns)
 	for _, name := range listed(ns, cmd, &options) {
 		if !matches(name) {
 			continue

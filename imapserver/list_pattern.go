@@ -7,21 +7,21 @@ import (
 	"restante/mailbox"
 )
 
-// matcher returns a function that reports whether a name matches one of the patterns, each behind
+// listMatcher returns a function that reports whether a name matches one of the patterns, each behind
 // the reference (RFC 9051 §6.3.9).
-func matcher(ref string, patterns []string) func(name string) bool {
-	var full []pattern
+func listMatcher(ref string, patterns []string) func(name string) bool {
+	var full []listPattern
 	for _, p := range patterns {
 		p = ref + p
-		full = append(full, newPattern(p))
+		full = append(full, newListPattern(p))
 		// INBOX is INBOX in any case (RFC 9051 §5.1).
 		if n := len(imap.Inbox); len(p) >= n && p[:n] != imap.Inbox && strings.EqualFold(p[:n], imap.Inbox) {
-			full = append(full, newPattern(imap.Inbox+p[n:]))
+			full = append(full, newListPattern(imap.Inbox+p[n:]))
 		}
 	}
 	return func(name string) bool {
 		for _, p := range full {
-			if p.match(name) || name == imap.Inbox && newPattern(strings.ToUpper(p.text)).match(name) {
+			if p.match(name) || name == imap.Inbox && newListPattern(strings.ToUpper(p.text)).match(name) {
 				return true
 			}
 		}
@@ -29,17 +29,17 @@ func matcher(ref string, patterns []string) func(name string) bool {
 	}
 }
 
-// pattern is a pattern of LIST, in which "*" stands for anything and "%" for anything within one
+// listPattern is a pattern of LIST, in which "*" stands for anything and "%" for anything within one
 // level.
-type pattern struct {
+type listPattern struct {
 	text     string
 	literals int // octets that are not wildcards: no name that is shorter matches
 }
 
-// newPattern returns the pattern with every run of wildcards made one, so that a long pattern
+// newListPattern returns the pattern with every run of wildcards made one, so that a long pattern
 // costs no more than a long name.
-func newPattern(s string) pattern {
-	var p pattern
+func newListPattern(s string) listPattern {
+	var p listPattern
 	out := make([]byte, 0, len(s))
 	for _, c := range []byte(s) {
 		switch last := len(out) - 1; {
@@ -57,7 +57,7 @@ func newPattern(s string) pattern {
 }
 
 // match reports whether a name matches. It takes about 2*len(name)² steps at most.
-func (p pattern) match(name string) bool {
+func (p listPattern) match(name string) bool {
 	if p.literals > len(name) {
 		return false
 	}

@@ -83,6 +83,6 @@ func (c *conn) enter(user store.User) error {
 	c.r.SetLimits(c.readerOptions())
 	c.log = c.log.With("user", user.Name)
 	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
-	c.done = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
+	c.completion = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"restante/mailbox"
 )
 
-// rows yields the messages that a set means, in the view of this moment.
-func (c *conn) rows(set imap.NumSet) (iter.Seq2[imap.SeqNum, *mailbox.Row], error) {
+// messagesIn yields the messages that a set means, in the view of this moment.
+func (c *conn) messagesIn(set imap.NumSet) (iter.Seq2[imap.SeqNum, *mailbox.Row], error) {
 	view := c.sel.view
 	switch set := set.(type) {
 	case imap.UIDSet:

@@ -31,7 +31,7 @@ func runSearch(c *conn, cmd *imapwire.Search) error {
 }
 
 // answerSearch is the answer of IMAP4rev1 (RFC 3501 §7.2.5).
-func (c *conn) answerSearch(uid bool, hits []hit) error {
+func (c *conn) answerSearch(uid bool, hits []searchHit) error {
 	c.acquire(true)
 	c.out = append(c.out, "* SEARCH"...)
 	for i := range hits {
@@ -45,7 +45,7 @@ func (c *conn) answerSearch(uid bool, hits []hit) error {
 }
 
 // search finds the messages that match, in order.
-func (c *conn) search(cmd *imapwire.Search) (hits []hit, err error) {
+func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 	decode, err := textDecoder(cmd.Charset)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (c *conn) search(cmd *imapwire.Search) (hits []hit, err error) {
 		for seq, r := range c.sel.view.Rows() {
 			m.seq, m.row = seq, *r
 			if ok, err := cheap.match(&m); ok && err == nil {
-				hits = append(hits, hit{seq, r.UID})
+				hits = append(hits, searchHit{seq, r.UID})
 			}
 		}
 		return hits, nil
@@ -75,7 +75,7 @@ func (c *conn) search(cmd *imapwire.Search) (hits []hit, err error) {
 		case errors.Is(err, errSkip):
 			return nil
 		case ok && err == nil:
-			hits = append(hits, hit{m.seq, m.row.UID})
+			hits = append(hits, searchHit{m.seq, m.row.UID})
 		}
 		return err
 	})

@@ -114,8 +114,8 @@ func dayBefore(day, want int64) bool { return day < want }
 func dayOn(day, want int64) bool     { return day == want }
 func daySince(day, want int64) bool  { return day >= want }
 
-// day numbers the days by their date as it is written, whatever the zone.
-func day(t time.Time) int64 {
+// dayNumber numbers the days by their date as it is written, whatever the zone.
+func dayNumber(t time.Time) int64 {
 	y, m, d := t.Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
 }
@@ -123,22 +123,22 @@ func day(t time.Time) int64 {
 // dateKey compares the day of the internal date.
 func dateKey(ok func(day, want int64) bool) searchKey {
 	return rowKey(func(k *imap.SearchKey) rowPredicate {
-		want := day(k.Date)
-		return func(r *mailbox.Row) bool { return ok(day(r.Date.Time()), want) }
+		want := dayNumber(k.Date)
+		return func(r *mailbox.Row) bool { return ok(dayNumber(r.Date.Time()), want) }
 	})
 }
 
 // sentKey compares the day of the Date header.
 func sentKey(ok func(day, want int64) bool) searchKey {
 	return func(_ *searchCompiler, k *imap.SearchKey) (criterion, error) {
-		want := day(k.Date)
+		want := dayNumber(k.Date)
 		return criterion{cost: fromSummary, match: func(m *openMessage) (bool, error) {
 			sum, err := m.summary()
 			if err != nil {
 				return false, unreadable(err)
 			}
 			sent, has := sum.SentDay()
-			return has && ok(day(sent), want), nil
+			return has && ok(dayNumber(sent), want), nil
 		}}, nil
 	}
 }

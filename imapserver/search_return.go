@@ -11,19 +11,19 @@ type searchReturn struct {
 	given func(*imapwire.SearchReturn) bool
 	// add adds to the response what the option asks for. Without an option that adds something there
 	// is none.
-	add func(d *imapwire.ESearchData, hits []hit)
+	add func(d *imapwire.ESearchData, hits []searchHit)
 	// done is called behind every search, one that has failed too.
-	done func(c *conn, cmd *imapwire.Search, hits []hit, err error)
+	done func(c *conn, cmd *imapwire.Search, hits []searchHit, err error)
 }
 
-// hit is a message that was found.
-type hit struct {
+// searchHit is a message that was found.
+type searchHit struct {
 	seq imap.SeqNum
 	uid imap.UID
 }
 
 // number returns what the client knows the message by.
-func (h hit) number(uid bool) uint32 {
+func (h searchHit) number(uid bool) uint32 {
 	if uid {
 		return uint32(h.uid)
 	}
@@ -45,7 +45,7 @@ func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn) {
 }
 
 // answerESearch is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
-func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits []hit) {
+func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits []searchHit) {
 	d := imapwire.ESearchData{Tag: c.tag, UID: cmd.UID}
 	asked := false
 	for _, r := range returns {
@@ -59,9 +59,9 @@ func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits 
 	}
 }
 
-func numbers(hits []hit, uid bool) imap.NumSet {
+func hitNumbers(hits []searchHit, uid bool) imap.NumSet {
 	if uid {
-		return uids(hits)
+		return hitUIDs(hits)
 	}
 	var s imap.SeqSet
 	for i := range hits {
@@ -70,7 +70,7 @@ func numbers(hits []hit, uid bool) imap.NumSet {
 	return s
 }
 
-func uids(hits []hit) (s imap.UIDSet) {
+func hitUIDs(hits []searchHit) (s imap.UIDSet) {
 	for i := range hits {
 		s.Add(hits[i].uid)
 	}

@@ -12,20 +12,20 @@ var searchResExtension = extension{
 	capabilities: afterLogin(string(imap.CapSearchRes)),
 	searchReturns: []searchReturn{{
 		given: func(o *imapwire.SearchReturn) bool { return o.Save },
-		done: func(c *conn, cmd *imapwire.Search, hits []hit, err error) {
+		done: func(c *conn, cmd *imapwire.Search, hits []searchHit, err error) {
 			c.searchRes = imap.UIDSet{}
 			if err == nil {
-				c.searchRes = saved(cmd.Return, hits)
+				c.searchRes = savedResult(cmd.Return, hits)
 			}
 		},
 	}},
 }
 
-// saved returns what "$" is after a search: with MIN or MAX, and neither ALL nor COUNT, only what
+// savedResult returns what "$" is after a search: with MIN or MAX, and neither ALL nor COUNT, only what
 // they found (RFC 5182 §2.4).
-func saved(options *imapwire.SearchReturn, hits []hit) (s imap.UIDSet) {
+func savedResult(options *imapwire.SearchReturn, hits []searchHit) (s imap.UIDSet) {
 	if options.All || options.Count || !options.Min && !options.Max {
-		return uids(hits)
+		return hitUIDs(hits)
 	}
 	if len(hits) > 0 && options.Min {
 		s.Add(hits[0].uid)

@@ -62,9 +62,9 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 			return err
 		}
 	}
-	c.done = reply{code: imap.CodeReadWrite, text: "Selected"}
+	c.completion = reply{code: imap.CodeReadWrite, text: "Selected"}
 	if cmd.Examine {
-		c.done = reply{code: imap.CodeReadOnly, text: "Examined, read-only"}
+		c.completion = reply{code: imap.CodeReadOnly, text: "Examined, read-only"}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 	}
 	live := newest.Existing(set)
 	if !live.Equal(set) {
-		c.done = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
+		c.completion = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
 	}
 	if live.Empty() {
 		return nil
@@ -42,12 +42,12 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 			bits |= newest.Bit(f)
 		}
 		return c.syncQuiet(retain, func(x mailbox.Changed) bool {
-			return comparable && x.Row.Flags == apply(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
+			return comparable && x.Row.Flags == applyFlags(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
 		})
 	}
 	// Without .SILENT every message is answered, changed or not (RFC 9051 §6.4.6).
-	told := func(x mailbox.Changed) bool { return live.Contains(x.Row.UID) }
-	if err := c.syncQuiet(retain, told); err != nil {
+	isAnswered := func(x mailbox.Changed) bool { return live.Contains(x.Row.UID) }
+	if err := c.syncQuiet(retain, isAnswered); err != nil {
 		return err
 	}
 	for seq, r := range c.sel.view.RowsByUID(live) {
@@ -59,7 +59,7 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 	return nil
 }
 
-func apply(flags mailbox.FlagBits, op imap.StoreOp, bits mailbox.FlagBits) mailbox.FlagBits {
+func applyFlags(flags mailbox.FlagBits, op imap.StoreOp, bits mailbox.FlagBits) mailbox.FlagBits {
 	switch op {
 	case imap.StoreAdd:
 		return flags | bits
