@@ -11,7 +11,7 @@ var esearchExtension = extension{
 	capabilities: afterLogin(string(imap.CapESearch)),
 	searchReturns: []searchReturn{
 		{
-			given: func(o *imapwire.SearchReturn) bool { return o.Min },
+			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Min }),
 			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.Min, d.Items = hits[0].number(d.UID), d.Items|imapwire.ESearchMin
@@ -19,7 +19,7 @@ var esearchExtension = extension{
 			},
 		},
 		{
-			given: func(o *imapwire.SearchReturn) bool { return o.Max },
+			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Max }),
 			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.Max, d.Items = hits[len(hits)-1].number(d.UID), d.Items|imapwire.ESearchMax
@@ -27,7 +27,10 @@ var esearchExtension = extension{
 			},
 		},
 		{
-			given: func(o *imapwire.SearchReturn) bool { return o.All },
+			// Without an option ALL is meant (RFC 9051 §6.4.4).
+			given: func(cmd *imapwire.Search) bool {
+				return cmd.Return == nil || cmd.Return.All || *cmd.Return == imapwire.SearchReturn{}
+			},
 			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.All, d.Items = hitNumbers(hits, d.UID), d.Items|imapwire.ESearchAll
@@ -35,7 +38,7 @@ var esearchExtension = extension{
 			},
 		},
 		{
-			given: func(o *imapwire.SearchReturn) bool { return o.Count },
+			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Count }),
 			add: func(d *imapwire.ESearchData, hits []searchHit) {
 				d.Count, d.Items = uint32(len(hits)), d.Items|imapwire.ESearchCount
 			},

@@ -42,6 +42,7 @@ func TestImaginaryExtension(t *testing.T) {
 		{`FETCH 1 BINARY.PEEK[1]`, []string{"BAD Unknown data item BINARY"}},
 		{`SEARCH OLD`, []string{"* SEARCH 2"}},
 		{`SEARCH NOT OLD`, []string{"* SEARCH 1"}},
+		{`SEARCH RETURN (COUNT) OLD`, []string{`* ESEARCH (TAG "t18") XIMAGINARY 1`}},
 		{`UNSELECT`, []string{"OK [XIMAGINARY] Still selected"}},
 		{`FETCH 1 UID`, []string{"* 1 FETCH (UID 1)"}},
 	} {

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -45,6 +46,12 @@ var imaginaryExtension = extension{
 			}}, nil
 		},
 	},
+	searchReturns: []searchReturn{{
+		given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Count }),
+		add: func(d *imapwire.ESearchData, hits []searchHit) {
+			d.Extra = append(d.Extra, imap.RawItem{Name: "XIMAGINARY", Value: strconv.Itoa(len(hits))})
+		},
+	}},
 	statusItems: map[imap.StatusItems]statusItem{
 		imap.StatusHighestModSeq: func(c *conn, box mailbox.Entry, counts *mailbox.Counts, s *imap.Status) error {
 			s.HighestModSeq = 4711
@@ -90,7 +97,7 @@ func OfferImaginary(s *Server) {
 	delete(base.searchKeys, imap.SearchOld)
 	s.extensions = []*extension{&base}
 	for _, x := range extensions {
-		if !slices.Contains([]string{"IMAP4rev1", "UNSELECT", "BINARY"}, x.name) {
+		if !slices.Contains([]string{"IMAP4rev1", "UNSELECT", "BINARY", "ESEARCH"}, x.name) {
 			s.extensions = append(s.extensions, x)
 		}
 	}

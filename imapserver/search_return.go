@@ -5,10 +5,10 @@ import (
 	"restante/imapwire"
 )
 
-// searchReturn serves a return option of SEARCH (RFC 4466 §2.6.1). One of its functions
-// may be nil.
+// searchReturn serves a return option of SEARCH (RFC 4466 §2.6.1). One of its functions may
+// be nil.
 type searchReturn struct {
-	given func(*imapwire.SearchReturn) bool
+	given func(*imapwire.Search) bool
 	// add adds to the response what the option asks for. Without an option that adds something there
 	// is none.
 	add func(d *imapwire.ESearchData, hits []searchHit)
@@ -30,14 +30,15 @@ func (h searchHit) number(uid bool) uint32 {
 	return uint32(h.seq)
 }
 
+// returnAsks is whether a command has one of the options that imapwire.SearchReturn has.
+func returnAsks(option func(*imapwire.SearchReturn) bool) func(*imapwire.Search) bool {
+	return func(cmd *imapwire.Search) bool { return cmd.Return != nil && option(cmd.Return) }
+}
+
 // searchReturns are the return options that a command has.
 func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn) {
-	options := cmd.Return
-	if options == nil || *options == (imapwire.SearchReturn{}) {
-		options = &imapwire.SearchReturn{All: true} // RFC 9051 §6.4.4
-	}
 	for _, r := range c.s.features.searchReturns {
-		if r.given(options) {
+		if r.given(cmd) {
 			returns = append(returns, r)
 		}
 	}
