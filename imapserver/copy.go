@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"context"
-	"fmt"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -14,7 +13,7 @@ import (
 func runCopy(c *conn, cmd *imapwire.Copy) error {
 	result, err := c.transfer(cmd.Set, cmd.Mailbox, c.sel.box.Copy)
 	if err == nil && len(result.Source) > 0 {
-		c.done = copyUID(result)
+		c.completion = copyUID(result)
 	}
 	return err
 }
@@ -46,13 +45,4 @@ func (c *conn) tryCreate(name string) error {
 		return no(imap.CodeCannot, "This name is not allowed for a mailbox")
 	}
 	return no(imap.CodeTryCreate, "No such mailbox")
-}
-
-// copyUID tells where the messages went (RFC 4315 §3).
-func copyUID(r store.CopyResult) reply {
-	return reply{
-		code: imap.CodeCopyUID,
-		args: fmt.Sprintf("%d %s %s", r.UIDValidity, imap.UIDs(r.Source...), imap.UIDs(r.Dest...)),
-		text: fmt.Sprintf("%d messages", len(r.Source)),
-	}
 }

@@ -3,7 +3,6 @@ package imapserver
 import (
 	"strings"
 
-	"restante/imap"
 	"restante/imapwire"
 )
 
@@ -14,12 +13,8 @@ func runCreate(c *conn, cmd *imapwire.Create) error {
 	if len(name) > 1 {
 		name = strings.TrimSuffix(name, "/")
 	}
-	for _, use := range cmd.Use {
-		switch use {
-		case imap.AttrArchive, imap.AttrDrafts, imap.AttrJunk, imap.AttrSent, imap.AttrTrash:
-		default:
-			return no(imap.CodeUseAttr, "A mailbox cannot be created with this use")
-		}
+	if err := checkUse(cmd.Use); err != nil {
+		return err
 	}
 	_, err := c.account.Create(c.ctx, name, cmd.Use)
 	return err

@@ -22,8 +22,9 @@ import (
 // hooked is a store in which something happens around the flag changes of sessions.
 type hooked struct {
 	store.Store
-	after func(store.Mailbox) // a change, that a session has made
-	err   error               // what opening a message fails with
+	before func() error        // a change: an error refuses it
+	after  func(store.Mailbox) // a change, that a session has made
+	err    error               // what opening a message fails with
 }
 
 func (h *hooked) Account(ctx context.Context, id store.AccountID) (store.Account, error) {
@@ -47,6 +48,11 @@ type hookedMailbox struct {
 }
 
 func (m hookedMailbox) StoreFlags(ctx context.Context, set imap.UIDSet, op imap.StoreOp, flags []imap.Flag) (imap.ModSeq, error) {
+	if m.h.before != nil {
+		if err := m.h.before(); err != nil {
+			return 0, err
+		}
+	}
 	modseq, err := m.Mailbox.StoreFlags(ctx, set, op, flags)
 	if m.h.after != nil {
 		m.h.after(m.Mailbox)

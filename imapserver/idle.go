@@ -4,17 +4,21 @@ import (
 	"errors"
 	"strings"
 
+	"restante/imap"
 	"restante/imapwire"
 )
+
+var idleExtension = extension{
+	name: "IDLE", rfc: "RFC 2177",
+	capabilities: always(string(imap.CapIdle)),
+	commands: map[string]command{
+		"IDLE": {in: loggedIn, flags: ownsInput, run: handler(runIdle)},
+	},
+}
 
 // runIdle is IDLE, RFC 2177 and RFC 9051 §6.3.13: until the client says DONE it hears at once of
 // every change.
 func runIdle(c *conn, _ *imapwire.Idle) error {
-	if c.sel != nil {
-		if err := c.sync(false); err != nil {
-			return err
-		}
-	}
 	c.out = append(c.out, "+ idling\r\n"...)
 	if err := c.flush(); err != nil {
 		return err

@@ -12,6 +12,19 @@ import (
 	"restante/store"
 )
 
+var loginExtension = extension{
+	name: "LOGIN", rfc: "RFC 9051",
+	capabilities: func(c *conn) []string {
+		if c.state != notAuthenticated || c.passwordAllowed() {
+			return nil
+		}
+		return []string{string(imap.CapLoginDisabled)}
+	},
+	commands: map[string]command{
+		"LOGIN": {in: notAuthenticated, run: handler(runLogin)},
+	},
+}
+
 // runLogin is LOGIN, RFC 9051 §6.2.3.
 func runLogin(c *conn, cmd *imapwire.Login) error {
 	if !c.passwordAllowed() {
@@ -70,6 +83,6 @@ func (c *conn) enter(user store.User) error {
 	c.r.SetLimits(c.readerOptions())
 	c.log = c.log.With("user", user.Name)
 	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
-	c.done = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
+	c.completion = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
 	return nil
 }

@@ -1,6 +1,18 @@
 package imapserver
 
-import "restante/imapwire"
+import (
+	"restante/imap"
+	"restante/imapwire"
+)
+
+var moveExtension = extension{
+	name: "MOVE", rfc: "RFC 6851",
+	capabilities: afterLogin(string(imap.CapMove)),
+	commands: map[string]command{
+		"MOVE":     {in: selected, flags: usesSeq, run: handler(runMove)},
+		"UID MOVE": {in: selected, run: handler(runMove)},
+	},
+}
 
 // runMove is MOVE and UID MOVE, RFC 9051 §6.4.8. COPYUID is sent untagged, before the EXPUNGEs
 // (RFC 6851 §4.3).

@@ -80,13 +80,16 @@ type Server struct {
 	Observer       Observer     // may be nil
 	Version        string       // told by ID (RFC 2971); may be ""
 
-	once   sync.Once
-	limits Limits
-	log    *slog.Logger
-	ctx    context.Context // ends when connections are to end
-	cancel context.CancelFunc
-	hard   context.Context // ends when they must, whatever they are doing
-	kill   context.CancelFunc
+	extensions []*extension // nil: all of extensions.go
+
+	once     sync.Once
+	features *features
+	limits   Limits
+	log      *slog.Logger
+	ctx      context.Context // ends when connections are to end
+	cancel   context.CancelFunc
+	hard     context.Context // ends when they must, whatever they are doing
+	kill     context.CancelFunc
 
 	conns sync.WaitGroup
 	mu    struct {
@@ -104,6 +107,10 @@ var ErrServerClosed = errors.New("imapserver: server closed")
 
 func (s *Server) init() {
 	s.once.Do(func() {
+		if s.extensions == nil {
+			s.extensions = extensions
+		}
+		s.features = newFeatures(s.extensions)
 		s.limits = s.Limits.withDefaults()
 		s.log = s.Log
 		if s.log == nil {

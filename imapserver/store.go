@@ -1,8 +1,6 @@
 package imapserver
 
 import (
-	"slices"
-
 	"restante/imap"
 	"restante/imapwire"
 	"restante/mailbox"
@@ -26,7 +24,7 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 	}
 	live := newest.Existing(set)
 	if !live.Equal(set) {
-		c.done = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
+		c.completion = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
 	}
 	if live.Empty() {
 		return nil
@@ -39,30 +37,21 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 		// What the client asked for it need not be told. What others changed, it must.
 		var bits mailbox.FlagBits
 		newest = c.sel.box.Version()
-		// A bit that has become another keyword's says nothing when it is compared.
-		known, now := c.sel.view.Keywords(), newest.Keywords()
-		comparable := len(known) <= len(now) && slices.Equal(known, now[:len(known)])
+		comparable := c.keywordsStay()
 		for _, f := range cmd.Flags {
 			bits |= newest.Bit(f)
 		}
 		return c.syncQuiet(retain, func(x mailbox.Changed) bool {
-			return comparable && x.Row.Flags == apply(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
+			return comparable && x.Row.Flags == applyFlags(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
 		})
 	}
 	// Without .SILENT every message is answered, changed or not (RFC 9051 §6.4.6).
-	told := func(x mailbox.Changed) bool { return live.Contains(x.Row.UID) }
-	if err := c.syncQuiet(retain, told); err != nil {
+	isAnswered := func(x mailbox.Changed) bool { return live.Contains(x.Row.UID) }
+	if err := c.syncQuiet(retain, isAnswered); err != nil {
 		return err
 	}
 	for seq, r := range c.sel.view.RowsByUID(live) {
-		c.out = imapwire.AppendNumber(append(c.out, "* "...), seq)
-		c.out = append(c.out, " FETCH ("...)
-		if cmd.UID {
-			c.out = imapwire.AppendNumber(append(c.out, "UID "...), r.UID)
-			c.out = append(c.out, ' ')
-		}
-		c.out = c.appendFlags(append(c.out, "FLAGS "...), r)
-		c.out = append(c.out, ")\r\n"...)
+		c.appendFetchFlags(seq, r, cmd.UID)
 		if err := c.room(); err != nil {
 			return err
 		}
@@ -70,7 +59,7 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 	return nil
 }
 
-func apply(flags mailbox.FlagBits, op imap.StoreOp, bits mailbox.FlagBits) mailbox.FlagBits {
+func applyFlags(flags mailbox.FlagBits, op imap.StoreOp, bits mailbox.FlagBits) mailbox.FlagBits {
 	switch op {
 	case imap.StoreAdd:
 		return flags | bits
