@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"errors"
 	"io"
 
 	"restante/imapwire"
@@ -17,27 +18,47 @@ func runAppend(c *conn, cmd *imapwire.Append) error {
 	if err := c.checkAppendLimit(cmd.Size); err != nil {
 		return err
 	}
-	dst, ok := c.account.Namespace().Lookup(cmd.Mailbox)
-	if !ok {
-		return c.tryCreate(cmd.Mailbox)
+	dst, err := c.findDestination(cmd.Mailbox)
+	if err != nil {
+		return err
 	}
 	body, err := c.receive(c.literal, cmd.Binary, func() error { return c.endAppend(cmd) })
 	if err != nil {
 		return err
 	}
-	builder, summarise := summary.NewBuilder()
-	result, err := c.account.Append(c.ctx, dst.ID, []store.NewMessage{{
-		Flags: cmd.Flags, Date: cmd.Date, Size: cmd.Size,
-		Body: io.TeeReader(body, builder), Summary: summarise,
+	staged, summary, err := c.stage(body)
+	if err != nil {
+		return err
+	}
+	defer staged.Discard()
+	out, err := c.change(&store.Append{Mailbox: c.ref(dst.ID), Messages: []store.NewMessage{
+		{Body: staged, Summary: summary, Flags: cmd.Flags, Date: cmd.Date},
 	}})
-	if err := body.finish(); err != nil {
-		return err // whatever the store made of it
+	if errors.Is(err, store.ErrNotFound) {
+		return c.tryCreate(cmd.Mailbox) // deleted meanwhile
 	}
 	if err != nil {
 		return err
 	}
-	c.completion = appendUID(result)
+	c.completion = appendUID(out)
 	return nil
+}
+
+// stage brings the message of a literal into the store, and returns what is to be kept beside it. It
+// fails when what stands behind the literal is not the end of the command.
+func (c *conn) stage(body *messageLiteral) (store.Staged, []byte, error) {
+	builder, summarise := summary.NewBuilder()
+	staged, err := c.s.Mail.Stage(c.ctx, c.actor, c.account.ID(), io.TeeReader(body, builder))
+	if notWhole := body.finish(); notWhole != nil {
+		if err == nil {
+			staged.Discard()
+		}
+		return nil, nil, notWhole // whatever the store made of it
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return staged, summarise(), nil
 }
 
 // endAppend reads the end of the command, behind its message.

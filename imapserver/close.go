@@ -6,7 +6,7 @@ import "restante/imapwire"
 // the mailbox is read-only.
 func runClose(c *conn, _ *imapwire.Close) error {
 	if !c.sel.readOnly {
-		if _, err := c.sel.box.Expunge(c.ctx, c.all()); err != nil {
+		if err := c.expunge(c.all()); err != nil {
 			return err
 		}
 	}

@@ -64,6 +64,7 @@ type conn struct {
 	state     state
 	enabled   capSet
 	user      store.User
+	actor     store.Actor // the user
 	account   store.Account
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
@@ -155,6 +156,7 @@ func (c *conn) serve(implicitTLS bool) {
 		}
 		c.unselect()
 		if c.account != nil {
+			c.account.Close()
 			c.s.leaveUser(c.user.ID)
 		}
 		c.nc.Close()

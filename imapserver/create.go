@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"restante/imapwire"
+	"restante/store"
 )
 
 // runCreate is CREATE, RFC 9051 §6.3.4, with the special uses of RFC 6154 §3. A trailing
@@ -16,6 +17,6 @@ func runCreate(c *conn, cmd *imapwire.Create) error {
 	if err := checkUse(cmd.Use); err != nil {
 		return err
 	}
-	_, err := c.account.Create(c.ctx, name, cmd.Use)
+	_, err := c.change(&store.Create{Account: c.account.ID(), Name: name, Use: cmd.Use})
 	return err
 }

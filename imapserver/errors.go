@@ -106,6 +106,10 @@ func (c *conn) failure(err error) *failure {
 		return answer("NO", imap.CodeLimit, fmt.Sprintf("A mailbox can have %d different keywords", mailbox.MaxKeywords))
 	case errors.Is(err, store.ErrOverQuota):
 		return answer("NO", imap.CodeOverQuota, "Over quota")
+	case errors.Is(err, store.ErrForbidden):
+		return answer("NO", imap.CodeNoPerm, "You do not have the right to do this")
+	case errors.Is(err, store.ErrNoUIDs):
+		return answer("NO", imap.CodeLimit, "The mailbox has used up its UIDs; its messages can be moved to another")
 	case errors.Is(err, store.ErrTooBig):
 		return answer("NO", imap.CodeTooBig, "The message is too big")
 	case errors.Is(err, store.ErrGone):

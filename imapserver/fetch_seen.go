@@ -3,6 +3,7 @@ package imapserver
 import (
 	"restante/imap"
 	"restante/mailbox"
+	"restante/store"
 )
 
 // seenMarker sets \Seen on what a FETCH reads (RFC 9051 §6.4.5): on what is written, and on nothing
@@ -73,7 +74,8 @@ func (s *seenMarker) mark() error {
 	}
 	uids := s.written
 	s.written = imap.UIDSet{}
-	if _, err := s.c.sel.box.StoreFlags(s.c.ctx, uids, imap.StoreAdd, []imap.Flag{imap.Seen}); err != nil {
+	op := &store.StoreFlags{Mailbox: s.c.sel.box.Ref(), UIDs: uids, Op: imap.StoreAdd, Flags: []imap.Flag{imap.Seen}}
+	if _, err := s.c.change(op); err != nil {
 		s.c.out = s.c.out[:s.start]
 		s.err = err
 		return err
@@ -95,7 +97,8 @@ func (s *seenMarker) finish() error {
 	marked := s.marked
 	s.marked = imap.UIDSet{}
 	comparable := s.c.keywordsStay()
-	return s.c.syncQuiet(true, func(x mailbox.Changed) bool {
-		return comparable && x.Row.Flags == x.Old|mailbox.BitSeen && marked.Contains(x.Row.UID)
+	seen := mailbox.FlagSet{Bits: mailbox.BitSeen}
+	return s.c.syncQuiet(true, func(x mailbox.Changed, was, now mailbox.FlagSet) bool {
+		return comparable && now == was.Union(seen) && marked.Contains(x.Row.UID)
 	})
 }

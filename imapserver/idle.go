@@ -19,6 +19,14 @@ var idleExtension = extension{
 // runIdle is IDLE, RFC 2177 and RFC 9051 §6.3.13: until the client says DONE it hears at once of
 // every change.
 func runIdle(c *conn, _ *imapwire.Idle) error {
+	if c.sel != nil {
+		if err := c.refresh(); err != nil {
+			return err
+		}
+		if err := c.sync(false); err != nil {
+			return err
+		}
+	}
 	c.out = append(c.out, "+ idling\r\n"...)
 	if err := c.flush(); err != nil {
 		return err

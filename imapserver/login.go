@@ -74,12 +74,13 @@ func (c *conn) enter(user store.User) error {
 	if !c.s.enterUser(user.ID) {
 		return no(imap.CodeLimit, "Too many connections of this user")
 	}
-	account, err := c.s.Store.Account(c.ctx, user.ID)
+	actor := store.ActorOf(user.ID)
+	account, err := c.s.Mail.Account(c.ctx, actor, user.ID)
 	if err != nil {
 		c.s.leaveUser(user.ID)
 		return err
 	}
-	c.user, c.account, c.state = user, account, authenticated
+	c.user, c.actor, c.account, c.state = user, actor, account, authenticated
 	c.r.SetLimits(c.readerOptions())
 	c.log = c.log.With("user", user.Name)
 	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)

@@ -20,11 +20,11 @@ func runMove(c *conn, cmd *imapwire.Move) error {
 	if c.sel.readOnly {
 		return errReadOnly
 	}
-	result, err := c.transfer(cmd.Set, cmd.Mailbox, c.sel.box.Move)
-	if err != nil || len(result.Source) == 0 {
+	out, err := c.transfer(cmd.Set, cmd.Mailbox, true)
+	if err != nil || len(out.UIDs) == 0 {
 		return err
 	}
-	r := copyUID(result)
+	r := copyUID(out)
 	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", r.code, r.args, r.text)
 	return nil
 }

@@ -37,7 +37,7 @@ func (m *openMessage) close() {
 // open returns the message's octets.
 func (m *openMessage) open() (store.Body, error) {
 	if m.body == nil {
-		body, err := m.c.sel.box.Body(m.c.ctx, m.row.Ref)
+		body, err := m.c.sel.box.Body(m.c.ctx, &m.row)
 		if err != nil {
 			return nil, err
 		}

@@ -3,19 +3,28 @@ package imapserver
 import (
 	"restante/imap"
 	"restante/mailbox"
+	"restante/store"
 )
 
 // claimRecent returns from which UID on messages are \Recent in this session, of those that the
 // store holds now. A session that has selected the mailbox claims them, one that examines it leaves
-// them for the next (RFC 3501 §2.3.2, §6.3.2).
+// them for the next (RFC 3501 §2.3.2, §6.3.2). With a store that does not keep \Recent none are.
 func (c *conn) claimRecent() imap.UID {
 	sel := c.sel
-	if !sel.readOnly {
-		return sel.box.ClaimRecent(sel.view.UIDNext)
+	recent, ok := store.Find[store.Recent](c.s.Mail)
+	if !ok {
+		return sel.view.UIDNext
 	}
-	from, err := c.account.RecentFrom(c.ctx, sel.box.ID())
+	var from imap.UID
+	var err error
+	if sel.readOnly {
+		from, err = recent.RecentFrom(c.ctx, c.actor, sel.box.Ref())
+	} else {
+		from, err = recent.ClaimRecent(c.ctx, c.actor, sel.box.Ref(), sel.view.UIDNext)
+	}
 	if err != nil {
-		return sel.view.UIDNext // none: nothing depends on it
+		c.log.Warn("new messages are not \\Recent", "mailbox", sel.box.Ref().Mailbox, "err", err)
+		return sel.view.UIDNext // nothing depends on it
 	}
 	return from
 }
@@ -40,11 +49,15 @@ func (c *conn) addRecent(added []mailbox.Numbered) {
 
 // countRecent counts the messages that no session has been told of, for STATUS RECENT.
 func (c *conn) countRecent(id mailbox.ID, next imap.UID) (uint32, error) {
-	from, err := c.account.RecentFrom(c.ctx, id)
+	recent, ok := store.Find[store.Recent](c.s.Mail)
+	if !ok {
+		return 0, nil
+	}
+	from, err := recent.RecentFrom(c.ctx, c.actor, c.ref(id))
 	if err != nil || from >= next {
 		return 0, err
 	}
-	box, err := c.account.Open(c.ctx, id)
+	box, err := c.s.Mail.Open(c.ctx, c.actor, c.ref(id))
 	if err != nil {
 		return 0, err
 	}

@@ -81,7 +81,12 @@ func hasBit(bit mailbox.FlagBits, want bool) rowPredicate {
 // has no bit: no message carries it.
 func keywordKey(want bool) searchKey {
 	return func(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
-		return rowCriterion(hasBit(p.c.sel.view.Bit(k.Flag), want)), nil
+		view := p.c.sel.view
+		asked := view.Known(k.Flag)
+		if asked.Far == (mailbox.FarBits{}) {
+			return rowCriterion(hasBit(asked.Bits, want)), nil
+		}
+		return rowCriterion(func(r *mailbox.Row) bool { return view.Set(r).Intersects(asked) == want }), nil
 	}
 }
 

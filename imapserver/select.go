@@ -20,18 +20,21 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 		c.unselect()
 		c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeClosed, "", "The previous mailbox is no longer selected")
 	}
-	entry, ok := c.account.Namespace().Lookup(cmd.Mailbox)
-	if !ok {
-		return mailbox.ErrNotFound
-	}
-	box, err := c.account.Open(c.ctx, entry.ID)
+	entry, err := c.find(cmd.Mailbox)
 	if err != nil {
 		return err
 	}
-	view := box.Version()
-	if view.Deleted {
+	box, err := c.s.Mail.Open(c.ctx, c.actor, c.ref(entry.ID))
+	if err != nil {
+		return err
+	}
+	view, err := box.Refresh(c.ctx)
+	if err == nil && view.Deleted {
+		err = mailbox.ErrNotFound
+	}
+	if err != nil {
 		box.Close()
-		return mailbox.ErrNotFound
+		return err
 	}
 	c.sel = &selection{box: box, readOnly: cmd.Examine, view: view}
 	c.state = selected

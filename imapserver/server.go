@@ -12,6 +12,7 @@ import (
 
 	"restante/auth"
 	"restante/store"
+	"restante/store/gate"
 )
 
 // Limits bound what one client can cost. A zero field means its default.
@@ -69,8 +70,9 @@ type Observer interface {
 
 // Server serves a store over IMAP. The fields must not change once it serves.
 type Server struct {
-	Store store.Store
-	Auth  *auth.Authenticator
+	// Mail is what users do with their mail: a gate, so that every access is judged.
+	Mail *gate.Gate
+	Auth *auth.Authenticator
 	// TLS is for STARTTLS and ServeTLS; nil: neither is offered.
 	TLS *tls.Config
 	// AllowPlaintext permits passwords without TLS from any address, not only from loopback.

@@ -36,9 +36,9 @@ func runStatus(c *conn, cmd *imapwire.Status) error {
 	if err := c.checkStatus(cmd.Items); err != nil {
 		return err
 	}
-	entry, ok := c.account.Namespace().Lookup(cmd.Mailbox)
-	if !ok {
-		return mailbox.ErrNotFound
+	entry, err := c.find(cmd.Mailbox)
+	if err != nil {
+		return err
 	}
 	return c.appendStatus(entry, cmd.Items)
 }
@@ -68,7 +68,7 @@ func statusItemsIn(items imap.StatusItems) iter.Seq[imap.StatusItems] {
 
 // appendStatus writes the STATUS response of a mailbox.
 func (c *conn) appendStatus(box mailbox.Entry, items imap.StatusItems) error {
-	counts, err := c.account.Status(c.ctx, box.ID)
+	counts, err := c.s.Mail.Status(c.ctx, c.actor, c.ref(box.ID))
 	if err != nil {
 		return err
 	}

@@ -31,8 +31,8 @@ var errDeleted = errors.New("imapserver: the selected mailbox was deleted")
 func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
 
 // syncQuiet is sync without FETCH responses for the messages that quiet accepts: the client knows
-// their flags already, or is just being told.
-func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
+// their flags already, or is just being told. It is also given their flags in both versions.
+func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, was, now mailbox.FlagSet) bool) error {
 	sel := c.sel
 	next := sel.box.Version()
 	if next == sel.view {
@@ -44,7 +44,8 @@ func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
 	if retain {
 		next = mailbox.Retain(sel.view, next)
 	}
-	d := mailbox.Diff(sel.view, next)
+	last := sel.view
+	d := mailbox.Diff(last, next)
 	sel.view = next
 	sel.box.Hold(next)
 
@@ -69,7 +70,7 @@ func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
 		}
 	}
 	for x := range d.Changed() {
-		if quiet != nil && quiet(x) {
+		if quiet != nil && quiet(x, last.Set(&x.Old), next.Set(&x.Row)) {
 			continue
 		}
 		c.appendFetchFlags(x.Seq, &x.Row, true)
@@ -90,9 +91,13 @@ func (c *conn) keywordsStay() bool {
 // appendFlags appends the flags of a message, in parentheses.
 func (c *conn) appendFlags(dst []byte, r *mailbox.Row) []byte {
 	sel := c.sel
-	text, ok := sel.flagText[r.Flags]
-	if !ok {
-		text = string(imapwire.AppendFlags(nil, sel.view.Flags(r.Flags)))
+	var text string
+	if sel.view.Far(r) {
+		text = string(imapwire.AppendFlags(nil, sel.view.Flags(sel.view.Set(r))))
+	} else if cached, ok := sel.flagText[r.Flags]; ok {
+		text = cached
+	} else {
+		text = string(imapwire.AppendFlags(nil, sel.view.Flags(mailbox.FlagSet{Bits: r.Flags})))
 		if sel.flagText == nil || len(sel.flagText) > 1024 {
 			sel.flagText = map[mailbox.FlagBits]string{}
 		}

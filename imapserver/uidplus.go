@@ -17,15 +17,15 @@ var uidPlusExtension = extension{
 }
 
 // appendUID tells where an appended message is (RFC 4315 §3).
-func appendUID(r store.AppendResult) reply {
-	return reply{code: imap.CodeAppendUID, args: fmt.Sprintf("%d %s", r.UIDValidity, imap.UIDs(r.UIDs...))}
+func appendUID(out store.Outcome) reply {
+	return reply{code: imap.CodeAppendUID, args: fmt.Sprintf("%d %s", out.UIDValidity, imap.UIDs(out.UIDs...))}
 }
 
 // copyUID tells where the messages went (RFC 4315 §3).
-func copyUID(r store.CopyResult) reply {
+func copyUID(out store.Outcome) reply {
 	return reply{
 		code: imap.CodeCopyUID,
-		args: fmt.Sprintf("%d %s %s", r.UIDValidity, imap.UIDs(r.Source...), imap.UIDs(r.Dest...)),
-		text: fmt.Sprintf("%d messages", len(r.Source)),
+		args: fmt.Sprintf("%d %s %s", out.UIDValidity, imap.UIDs(out.Source...), imap.UIDs(out.UIDs...)),
+		text: fmt.Sprintf("%d messages", len(out.UIDs)),
 	}
 }
