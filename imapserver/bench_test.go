@@ -2,9 +2,7 @@ package imapserver_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -19,23 +17,14 @@ func benchSession(b *testing.B, messages int, msg func(i int) []byte) *wire {
 	b.Helper()
 	ts := startServer(b, memstore.New(), nil)
 	target := ts.target(b, false)
-	ctx := context.Background()
-	user, err := ts.store.User(ctx, target.User)
-	if err != nil {
-		b.Fatal(err)
-	}
-	account, err := ts.store.Account(ctx, user.ID)
-	if err != nil {
-		b.Fatal(err)
-	}
+	account := ts.account(b, target.User)
 	inbox, _ := account.Namespace().Lookup(imap.Inbox)
 	for i := range messages {
 		text := msg(i)
 		builder, summarise := summary.NewBuilder()
-		if _, err := account.Append(ctx, inbox.ID, []store.NewMessage{{
-			Flags: []imap.Flag{imap.Seen}, Size: int64(len(text)),
-			Body: io.TeeReader(bytes.NewReader(text), builder), Summary: summarise,
-		}}); err != nil {
+		builder.Write(text)
+		ref := store.Ref{Account: account.ID(), Mailbox: inbox.ID}
+		if err := ts.append(ref, text, store.NewMessage{Flags: []imap.Flag{imap.Seen}, Summary: summarise()}); err != nil {
 			b.Fatal(err)
 		}
 	}

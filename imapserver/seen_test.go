@@ -57,17 +57,9 @@ func seedUnread(t *testing.T, ts *testServer, messages, octets int) transcript.T
 // inbox opens a user's INBOX at the store.
 func inbox(t *testing.T, ts *testServer, name string) store.Mailbox {
 	t.Helper()
-	ctx := context.Background()
-	user, err := ts.store.User(ctx, name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	account, err := ts.store.Account(ctx, user.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	account := ts.account(t, name)
 	entry, _ := account.Namespace().Lookup(imap.Inbox)
-	box, err := account.Open(ctx, entry.ID)
+	box, err := ts.store.Open(context.Background(), store.System, store.Ref{Account: account.ID(), Mailbox: entry.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
