@@ -23,7 +23,7 @@ const (
 	segmentHeaderLen = 64
 	groupHeaderLen   = 32
 	segmentMagic     = "restante mail log, format "
-	segmentFormat    = 2 // what is written
+	segmentFormat    = 2       // what is written
 	maxGroupLen      = 1 << 30 // a header that announces more is not one
 )
 
@@ -70,8 +70,8 @@ type mailLog struct {
 
 	active *segment
 	file   *os.File // the active segment's, to write to
-	pos    uint64 // where the next group goes
-	seq    uint64 // of the last group
+	pos    uint64   // where the next group goes
+	seq    uint64   // of the last group
 
 	mu struct {
 		sync.RWMutex

@@ -268,4 +268,3 @@ func (r *subscribeRecord) decode(d *decoder) {
 func (r *subscribeRecord) apply(t *tx) (int, error) {
 	return t.rename(r.account, func(n *mailbox.Namespace) (*mailbox.Namespace, error) { return n.Subscribe(r.name, r.on) })
 }
-
