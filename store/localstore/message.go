@@ -14,11 +14,12 @@ type message struct {
 	size     uint32
 	sum      uint32 // CRC32C of the body
 	file     uint64 // of its own, or 0
-	pos      uint64 // in the log: of the body, or behind what stands there of a message without octets in it; or one of those below
+	pos      uint64 // in the log: of the body or, when that is not there, of what stands in its place; or one of those below
 	off      int    // the same, in the group
 	emailID  store.EmailID
 	threadID store.ThreadID
 	summary  []byte
+	logged   int64 // about how many octets it takes in the log
 }
 
 const (
@@ -37,16 +38,15 @@ func (m *message) weight() int64 {
 	if m.pos == indexOnly || m.pos == unfound {
 		return 0
 	}
-	return m.logged()
+	return m.logged
 }
 
-// logged returns about how many octets the message takes in the log.
-func (m *message) logged() int64 {
-	n := int64(recordOctets + len(m.summary))
+// weigh sets logged.
+func (m *message) weigh() {
+	m.logged = int64(recordOctets + len(m.summary))
 	if m.file == 0 {
-		n += int64(m.size)
+		m.logged += int64(m.size)
 	}
-	return n
 }
 
 // encode appends the message and its body to a group, and remembers where the body is.
@@ -58,23 +58,35 @@ func (m *message) encode(group, body []byte) []byte {
 	b = binary.AppendUvarint(b, m.file)
 	b = appendBytes(b, m.summary)
 	m.off = len(b)
+	m.weigh()
+	if len(body) == 0 {
+		m.off = len(group)
+	}
 	return append(b, body...)
 }
 
 // decode reads what encode wrote. The decoder must have begun with the group.
 func (m *message) decode(d *decoder) (body []byte) {
+	start := d.i
 	m.emailID, m.threadID = store.EmailID(d.uint64()), store.ThreadID(d.uvarint())
-	return m.decode1(d)
+	if body = m.decode1(d); len(body) == 0 {
+		m.off = start
+	}
+	return body
 }
 
 // decode1 reads a message of format 1.
 func (m *message) decode1(d *decoder) (body []byte) {
+	start := d.i
 	m.size, m.sum, m.file, m.summary = uint32(d.uvarint()), d.uint32(), d.uvarint(), d.bytes()
-	m.off = d.i
-	if m.file == 0 {
-		return d.take(uint64(m.size))
+	m.weigh()
+	if m.off = d.i; m.file == 0 {
+		body = d.take(uint64(m.size))
 	}
-	return nil
+	if len(body) == 0 {
+		m.off = start
+	}
+	return body
 }
 
 // emailIDOf returns the EmailID of a message of format 1: the same whenever it is asked for.
@@ -102,5 +114,6 @@ func parseMessage(b []byte) (m message, ok bool) {
 	if d.i < len(b) {
 		m.summary = b[d.i:]
 	}
+	m.weigh()
 	return m, !d.bad
 }

@@ -357,7 +357,7 @@ func (r *movedRecord) decode(d *decoder) {
 func (r *movedRecord) apply(t *tx) (int, error) {
 	t.addMessage(r.id, r.message)
 	if g := t.s.log.find(r.from); g != nil { // when an index is made anew, the segment may be gone
-		t.live[g.base] -= r.logged()
+		t.live[g.base] -= r.logged
 	}
 	return 1, nil
 }
