@@ -31,23 +31,17 @@ type commit struct {
 	late     []func()             // what is found out of the outcomes when the writer is done
 	bodies   map[*staged]struct{} // that are in use
 	links    []link
-	shared   map[*staged][]sharedMessage // messages of this commit, by their body
+	first    map[*staged]*message // the message of this commit that has the body first
 
 	// A change of very many messages that was computed outside the writer.
 	computed record
 }
 
-// link is a second file of a body, for a message that has other details.
+// link is another file of a body, for another message.
 type link struct {
 	body *staged
 	file uint64
 	used bool
-}
-
-// sharedMessage is a message that other rows may refer to.
-type sharedMessage struct {
-	id uint64
-	message
 }
 
 // Commit implements store.Mail.
@@ -188,36 +182,27 @@ func (c *commit) load(ctx context.Context) error {
 	return c.linkBodies()
 }
 
-// linkBodies gives a second file to every message that has a large body in common with one before,
-// but not the details.
+// linkBodies gives another file to every message that has a large body in common with one before.
 func (c *commit) linkBodies() error {
-	first := map[*staged]*store.NewMessage{}
+	first := map[*staged]bool{}
 	for _, op := range c.ops {
 		a, ok := op.(*store.Append)
 		if !ok {
 			continue
 		}
-		for j := range a.Messages {
-			m := &a.Messages[j]
-			b := m.Body.(*staged)
-			if f := first[b]; f == nil {
-				first[b] = m
-			} else if b.file != 0 && !sameDetails(f, m) {
+		for i := range a.Messages {
+			b := a.Messages[i].Body.(*staged)
+			if b.file != 0 && first[b] {
 				file, err := b.link()
-				if file != 0 {
-					c.links = append(c.links, link{body: b, file: file})
-				}
+				c.links = append(c.links, link{body: b, file: file})
 				if err != nil {
 					return err
 				}
 			}
+			first[b] = true
 		}
 	}
 	return nil
-}
-
-func sameDetails(a, b *store.NewMessage) bool {
-	return a.ThreadID == b.ThreadID && (a.EmailID == b.EmailID || b.EmailID == 0) && string(a.Summary) == string(b.Summary)
 }
 
 // compute makes the next versions of a change of very many messages. It returns nil for another.
@@ -251,7 +236,7 @@ func isMany(v *mailbox.Version, set imap.UIDSet) bool {
 
 // run makes the operations, on the writer.
 func (c *commit) run(t *tx) error {
-	c.outcomes, c.late, c.shared = make([]store.Outcome, len(c.ops)), nil, nil
+	c.outcomes, c.late, c.first = make([]store.Outcome, len(c.ops)), nil, nil
 	for i := range c.links {
 		c.links[i].used = false
 	}

@@ -195,16 +195,10 @@ func (s *Store) eachMessage(group []byte, f func(id uint64, m *message, body []b
 }
 
 func (r *appendRecord) eachMessage(f func(id uint64, m *message, body []byte) error) error {
-	id := r.id
 	for i := range r.messages {
-		m := &r.messages[i]
-		if m.shared != 0 {
-			continue
-		}
-		if err := f(id, &m.message, m.body); err != nil {
+		if err := f(r.id+uint64(i), &r.messages[i].message, r.messages[i].body); err != nil {
 			return err
 		}
-		id++
 	}
 	return nil
 }

@@ -224,6 +224,9 @@ func (s *Store) Close() error {
 	<-s.written
 	close(s.stop)
 	<-s.swept
+	for _, b := range s.staged.left() {
+		b.Discard()
+	}
 	var err error
 	if s.failed() == nil {
 		err = s.writeCheckpoint()

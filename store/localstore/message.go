@@ -49,19 +49,26 @@ func (m *message) weigh() {
 	}
 }
 
-// encode appends the message and its body to a group, and remembers where the body is.
-func (m *message) encode(group, body []byte) []byte {
+// encode appends the message and its body to a group, and remembers where the body is. same is the
+// message of the same group that has the body already, or nil.
+func (m *message) encode(group, body []byte, same *message) []byte {
 	b := binary.LittleEndian.AppendUint64(group, uint64(m.emailID))
 	b = binary.AppendUvarint(b, uint64(m.threadID))
 	b = binary.AppendUvarint(b, uint64(m.size))
 	b = binary.LittleEndian.AppendUint32(b, m.sum)
 	b = binary.AppendUvarint(b, m.file)
 	b = appendBytes(b, m.summary)
-	m.off = len(b)
 	m.weigh()
-	if len(body) == 0 {
+	switch {
+	case len(body) == 0:
 		m.off = len(group)
+		return append(b, 0)
+	case same != nil:
+		m.off = same.off
+		return binary.AppendUvarint(b, uint64(m.off))
 	}
+	b = append(b, 0)
+	m.off = len(b)
 	return append(b, body...)
 }
 
@@ -69,8 +76,19 @@ func (m *message) encode(group, body []byte) []byte {
 func (m *message) decode(d *decoder) (body []byte) {
 	start := d.i
 	m.emailID, m.threadID = store.EmailID(d.uint64()), store.ThreadID(d.uvarint())
-	if body = m.decode1(d); len(body) == 0 {
+	m.size, m.sum, m.file, m.summary = uint32(d.uvarint()), d.uint32(), d.uvarint(), d.bytes()
+	m.weigh()
+	same := d.uvarint()
+	switch {
+	case m.file != 0 || m.size == 0:
 		m.off = start
+	case same != 0:
+		before := decoder{b: d.b[:start], i: int(min(same, uint64(start)))}
+		m.off, body = before.i, before.take(uint64(m.size))
+		d.bad = d.bad || before.bad
+	default:
+		m.off = d.i
+		body = d.take(uint64(m.size))
 	}
 	return body
 }

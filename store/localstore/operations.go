@@ -47,7 +47,6 @@ func (c *commit) append(t *tx, op *store.Append, out *store.Outcome) error {
 		r.keywords = flags
 	}
 	now := time.Now()
-	id := r.id
 	for i := range op.Messages {
 		m, dst := &op.Messages[i], &r.messages[i]
 		date, saved := m.Date, m.Saved
@@ -58,9 +57,7 @@ func (c *commit) append(t *tx, op *store.Append, out *store.Outcome) error {
 			saved = now
 		}
 		dst.flags, dst.date, dst.saved = known.Known(m.Flags...), mailbox.MakeDate(date), mailbox.MakeSaved(saved)
-		if c.message(m, dst, id) {
-			id++
-		}
+		c.message(m, dst)
 		out.UIDs = append(out.UIDs, r.uid+imap.UID(i))
 	}
 	out.ModSeq = r.modseq
@@ -68,35 +65,27 @@ func (c *commit) append(t *tx, op *store.Append, out *store.Outcome) error {
 	return err
 }
 
-// message fills in a message's details and body. It returns false when the message is one that this
-// commit has appended before.
-func (c *commit) message(m *store.NewMessage, dst *newMessage, id uint64) bool {
+// message fills in a message's details and body.
+func (c *commit) message(m *store.NewMessage, dst *newMessage) {
 	b := m.Body.(*staged)
-	dst.size = uint32(b.size)
-	for _, s := range c.shared[b] {
-		if s.threadID == m.ThreadID && (s.emailID == m.EmailID || m.EmailID == 0) && string(s.summary) == string(m.Summary) {
-			dst.shared = s.id
-			return false
-		}
-	}
-	dst.body, dst.sum, dst.file = b.body, b.sum, b.file
-	if b.file != 0 && len(c.shared[b]) > 0 {
-		for i := range c.links {
-			if l := &c.links[i]; l.body == b && !l.used {
-				l.used, dst.file = true, l.file
-				break
-			}
-		}
-	}
+	dst.size, dst.body, dst.sum, dst.file = uint32(b.size), b.body, b.sum, b.file
 	dst.summary, dst.emailID, dst.threadID = m.Summary, m.EmailID, m.ThreadID
 	if dst.emailID == 0 {
 		dst.emailID = store.NewEmailID()
 	}
-	if c.shared == nil {
-		c.shared = map[*staged][]sharedMessage{}
+	if dst.same = c.first[b]; dst.same == nil {
+		if c.first == nil {
+			c.first = map[*staged]*message{}
+		}
+		c.first[b] = &dst.message
+		return
 	}
-	c.shared[b] = append(c.shared[b], sharedMessage{id, dst.message})
-	return true
+	for i := range c.links {
+		if l := &c.links[i]; l.body == b && !l.used {
+			l.used, dst.file = true, l.file
+			break
+		}
+	}
 }
 
 // planStore returns what UnchangedSince leaves out, and a record, nil when nothing is to be done.

@@ -26,7 +26,7 @@ type appendRecord struct {
 	mailbox  store.Ref
 	modseq   imap.ModSeq
 	uid      imap.UID    // of the first message
-	id       uint64      // of the first message that is not shared; others follow
+	id       uint64      // of the first message
 	keywords []imap.Flag // what Version.Learn was asked for, if that made new keywords
 	messages []newMessage
 	near     bool // Version.LearnNear was asked
@@ -34,12 +34,12 @@ type appendRecord struct {
 
 // newMessage is a message in an appendRecord.
 type newMessage struct {
-	flags  mailbox.FlagSet
-	date   mailbox.Date
-	saved  mailbox.Saved
-	shared uint64 // the ID of an earlier message of the same group that it is another row of, or 0
+	flags mailbox.FlagSet
+	date  mailbox.Date
+	saved mailbox.Saved
 	message
-	body []byte // nil when it lies in a file of its own
+	body []byte   // nil when it lies in a file of its own
+	same *message // an earlier message of the same group that has the same body, or nil
 }
 
 func (r *appendRecord) kind() byte { return kindAppend }
@@ -56,11 +56,7 @@ func (r *appendRecord) encode(b []byte) []byte {
 		b = appendFlags(b, m.flags)
 		b = binary.AppendVarint(b, int64(m.date))
 		b = binary.LittleEndian.AppendUint32(b, uint32(m.saved))
-		if b = binary.AppendUvarint(b, m.shared); m.shared != 0 {
-			b = binary.AppendUvarint(b, uint64(m.size))
-		} else {
-			b = m.message.encode(b, m.body)
-		}
+		b = m.message.encode(b, m.body, m.same)
 	}
 	return b
 }
@@ -77,11 +73,7 @@ func (r *appendRecord) decode(d *decoder) {
 		m.flags = d.flags()
 		m.date = mailbox.Date(d.varint())
 		m.saved = mailbox.Saved(d.uint32())
-		if m.shared = d.uvarint(); m.shared != 0 {
-			m.size = uint32(d.uvarint())
-		} else {
-			m.body = m.message.decode(d)
-		}
+		m.body = m.message.decode(d)
 	}
 }
 
@@ -100,14 +92,9 @@ func (r *appendRecord) apply(t *tx) (int, error) {
 	}
 	rows := make([]mailbox.Row, len(r.messages))
 	var far map[imap.UID]mailbox.FarBits
-	id := r.id
 	for i := range rows {
 		m := &r.messages[i]
-		rows[i] = mailbox.Row{UID: r.uid + imap.UID(i), Size: m.size, Flags: m.flags.Bits, ModSeq: r.modseq, Date: m.date, Ref: m.shared, Saved: m.saved}
-		if m.shared == 0 {
-			rows[i].Ref = id
-			id++
-		}
+		rows[i] = mailbox.Row{UID: r.uid + imap.UID(i), Size: m.size, Flags: m.flags.Bits, ModSeq: r.modseq, Date: m.date, Ref: r.id + uint64(i), Saved: m.saved}
 		if m.flags.Far != (mailbox.FarBits{}) {
 			if far == nil {
 				far = map[imap.UID]mailbox.FarBits{}
@@ -119,13 +106,9 @@ func (r *appendRecord) apply(t *tx) (int, error) {
 		return 0, err
 	}
 	for i := range rows {
-		if m := &r.messages[i]; m.shared != 0 {
-			t.count(rows[i:i+1:i+1], +1)
-		} else {
-			t.addMessage(rows[i].Ref, m.message)
-		}
+		t.addMessage(rows[i].Ref, r.messages[i].message)
 	}
-	t.nextMessage = max(t.nextMessage, id)
+	t.nextMessage = max(t.nextMessage, r.id+uint64(len(rows)))
 	t.boxes[b] = v
 	t.work += len(rows)
 	return len(rows), nil
@@ -346,7 +329,7 @@ func (r *movedRecord) kind() byte { return kindMoved }
 func (r *movedRecord) encode(b []byte) []byte {
 	b = binary.AppendUvarint(b, r.id)
 	b = binary.AppendUvarint(b, r.from)
-	return r.message.encode(b, r.body)
+	return r.message.encode(b, r.body, nil)
 }
 
 func (r *movedRecord) decode(d *decoder) {

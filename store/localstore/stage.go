@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"restante/store"
@@ -42,13 +44,37 @@ const (
 	stagedGrowth = 4
 )
 
-// budget bounds the octets of staged bodies in memory.
+// budget bounds the octets of staged bodies in memory, and knows those in files.
 type budget struct {
 	mu struct {
 		sync.Mutex
 		all      int64
 		accounts map[store.AccountID]int64
+		files    map[*staged]struct{}
 	}
+}
+
+// addFile notes that a staged body has a file that no message has.
+func (b *budget) addFile(s *staged) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.files == nil {
+		b.mu.files = map[*staged]struct{}{}
+	}
+	b.mu.files[s] = struct{}{}
+}
+
+func (b *budget) removeFile(s *staged) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.mu.files, s)
+}
+
+// left returns the staged bodies that have a file.
+func (b *budget) left() []*staged {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Collect(maps.Keys(b.mu.files))
 }
 
 // reserve takes octets from the budget. It returns false when there are not so many.
@@ -157,6 +183,7 @@ func (b *staged) readFile(ctx context.Context, r io.Reader) error {
 		return largeError(err)
 	}
 	b.file = file
+	b.s.staged.addFile(b)
 	defer f.Close()
 	if _, err := f.Write(b.body); err != nil {
 		return largeError(err)
@@ -203,19 +230,24 @@ func (b *staged) freeMemory() {
 func (b *staged) release() {
 	b.freeMemory()
 	if b.file != 0 {
+		b.s.staged.removeFile(b)
 		if err := os.Remove(b.s.largePath(b.file)); err != nil && !os.IsNotExist(err) {
 			b.s.o.Log.Warn("localstore: cannot remove the file of a message that was not committed", "err", err)
 		}
 	}
 }
 
-// link returns the name of another file with the same octets, for a message that is not the same.
+// link makes another file with the same octets, for another message, and returns its name.
 func (b *staged) link() (file uint64, err error) {
 	file = newFile()
-	if err := os.Link(b.s.largePath(b.file), b.s.largePath(file)); err != nil {
-		return 0, largeError(err)
+	err = os.Link(b.s.largePath(b.file), b.s.largePath(file))
+	if err == nil {
+		err = b.s.hooks.syncDir(b.s.largeDir())
 	}
-	return file, b.s.hooks.syncDir(b.s.largeDir())
+	if err != nil {
+		return file, largeError(err)
+	}
+	return file, nil
 }
 
 func (b *staged) Size() int64 { return b.size }
@@ -251,6 +283,7 @@ func (b *staged) used(kept bool) {
 	case kept:
 		b.mu.state = stagedGone
 		b.freeMemory()
+		b.s.staged.removeFile(b)
 	case b.mu.discarded:
 		b.mu.state = stagedGone
 		b.release()
