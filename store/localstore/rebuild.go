@@ -183,7 +183,7 @@ func (r *rebuilding) row(k, value []byte) error {
 		}
 	}
 	r.batch.Set(k, value, nil)
-	return r.flush(migrateBytes)
+	return r.flush(r.s.o.batchBytes)
 }
 
 // group takes the messages of a group that the snapshot refers to. The place that comes last counts.
@@ -204,7 +204,7 @@ func (r *rebuilding) group(pos uint64, group []byte) error {
 	}); err != nil {
 		return err
 	}
-	return r.flush(migrateBytes)
+	return r.flush(r.s.o.batchBytes)
 }
 
 // markMissing makes rows for messages that are nowhere: they were removed, and their segment was,
@@ -227,7 +227,7 @@ func (r *rebuilding) markMissing() error {
 		}
 		r.missing = append(r.missing, id)
 		r.batch.Set(key(keyMessage, id), appendMessage(nil, &message{pos: unfound}), nil)
-		if err := r.flush(migrateBytes); err != nil {
+		if err := r.flush(r.s.o.batchBytes); err != nil {
 			return err
 		}
 	}
