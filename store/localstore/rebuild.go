@@ -15,10 +15,15 @@ import (
 
 // rebuild makes the index anew, from the newest snapshot that serves, or from the whole log when it
 // has its beginning. The one that is damaged is kept under another name. When nothing serves, the
-// error is ErrCorrupt and nothing has changed.
-func (s *Store) rebuild(cause error) error {
+// error is ErrCorrupt and nothing has changed. missing says that there was none.
+func (s *Store) rebuild(cause error, missing bool) error {
 	if err := s.closeIndex(); err != nil {
 		s.o.Log.Debug("localstore: closing the damaged index", "err", err)
+	}
+	if missing { // what opening it has made
+		if err := s.o.indexFS.RemoveAll(s.indexDir()); err != nil {
+			return err
+		}
 	}
 	s.o.Log.Warn("localstore: the index is made anew from the log", "err", cause)
 	tried := []error{cause}
