@@ -12,7 +12,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"sync"
 
@@ -55,7 +54,7 @@ func New() *Store { return Open(Options{}) }
 // Open returns an empty store with these bounds.
 func Open(o Options) *Store {
 	if o.MaxMessage == 0 {
-		o.MaxMessage = math.MaxUint32
+		o.MaxMessage = store.MaxMessageSize
 	}
 	s := &Store{options: o}
 	s.mu.users = map[string]store.User{}
