@@ -59,6 +59,7 @@ type diaryOp struct {
 	Use             []imap.MailboxAttr
 	Messages        []store.NewMessage // without their bodies
 	Bodies          [][]byte
+	Dates           []string // RFC 3339, "" for none: gob knows not all time zones
 }
 
 // diaryBody is a staged body that is still known when the diary is written.
@@ -92,22 +93,31 @@ func (d *diary) replay() error {
 	if err != nil {
 		return err
 	}
-	for rest := all; len(rest) >= 8; {
-		n := int(binary.LittleEndian.Uint32(rest))
-		if len(rest) < 8+n || crc32.ChecksumIEEE(rest[8:8+n]) != binary.LittleEndian.Uint32(rest[4:]) {
-			break
-		}
-		var e diaryEntry
-		if err := gob.NewDecoder(bytes.NewReader(rest[8 : 8+n])).Decode(&e); err != nil {
+	for {
+		e, n, err := readEntry(all[d.mu.end:])
+		if err != nil || n == 0 {
 			return err
 		}
-		if err := d.again(&e); err != nil {
+		if err := d.again(e); err != nil {
 			return err
 		}
-		rest = rest[8+n:]
-		d.mu.end = int64(len(all) - len(rest))
+		d.mu.end += int64(n)
 	}
-	return nil
+}
+
+// readEntry returns the first entry and how many octets it takes, 0 when there is none that was
+// written to its end.
+func readEntry(b []byte) (*diaryEntry, int, error) {
+	if len(b) < 8 {
+		return nil, 0, nil
+	}
+	n := int(binary.LittleEndian.Uint32(b))
+	if len(b) < 8+n || crc32.ChecksumIEEE(b[8:8+n]) != binary.LittleEndian.Uint32(b[4:]) {
+		return nil, 0, nil
+	}
+	e := &diaryEntry{}
+	err := gob.NewDecoder(bytes.NewReader(b[8 : 8+n])).Decode(e)
+	return e, 8 + n, err
 }
 
 // again makes a change that was made before. One that failed fails again.
@@ -239,12 +249,16 @@ func written(op, original store.Op) diaryOp {
 	case *store.Append:
 		w := diaryOp{What: "append", Ref: op.Mailbox}
 		for i, m := range op.Messages {
-			m.Body = nil
+			date := ""
+			if !m.Date.IsZero() {
+				date = m.Date.Format(time.RFC3339)
+			}
+			m.Body, m.Date = nil, time.Time{}
 			var body []byte
 			if b, ok := original.(*store.Append).Messages[i].Body.(*diaryBody); ok {
 				body = b.body
 			}
-			w.Messages, w.Bodies = append(w.Messages, m), append(w.Bodies, body)
+			w.Messages, w.Bodies, w.Dates = append(w.Messages, m), append(w.Bodies, body), append(w.Dates, date)
 		}
 		return w
 	case *store.StoreFlags:
@@ -287,6 +301,11 @@ func (d *diary) op(w *diaryOp) (store.Op, error) {
 				return nil, err
 			}
 			op.Messages[i].Body = s
+			if w.Dates[i] != "" {
+				if op.Messages[i].Date, err = time.Parse(time.RFC3339, w.Dates[i]); err != nil {
+					return nil, err
+				}
+			}
 		}
 		return op, nil
 	case "flags":
