@@ -10,6 +10,22 @@ import (
 	"restante/imapwire"
 )
 
+var authenticateExtension = extension{
+	name: "AUTHENTICATE", rfc: "RFC 9051",
+	capabilities: func(c *conn) (caps []string) {
+		if c.state != notAuthenticated || !c.passwordAllowed() {
+			return nil
+		}
+		for _, mechanism := range c.s.Auth.Mechanisms(c.authConn()) {
+			caps = append(caps, "AUTH="+mechanism)
+		}
+		return caps
+	},
+	commands: map[string]command{
+		"AUTHENTICATE": {in: notAuthenticated, flags: ownsInput, run: handler(runAuthenticate)},
+	},
+}
+
 // authConn tells package auth what it must know of the connection.
 func (c *conn) authConn() auth.Conn {
 	conn := auth.Conn{Remote: c.addr, Plaintext: c.passwordAllowed()}
@@ -18,9 +34,6 @@ func (c *conn) authConn() auth.Conn {
 	}
 	return conn
 }
-
-// mechanisms returns the SASL mechanisms that are offered now.
-func (c *conn) mechanisms() []string { return c.s.Auth.Mechanisms(c.authConn()) }
 
 // runAuthenticate is AUTHENTICATE, RFC 9051 §6.2.2, with the initial response of RFC 4959.
 func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {

@@ -55,15 +55,16 @@ type conn struct {
 	tls  *tls.ConnectionState // nil without TLS
 
 	out      []byte // what is not written yet; nil while idle
-	written  int    // how often out was written
+	flushes  int    // how often out was written
 	writeErr error  // the first error of a write; nothing is written after it
 	readErr  error  // the last error of a read; what a command fails with then is its consequence
 
 	hangup atomic.Bool // nothing is read any more
 
 	state     state
-	rev2      bool // the client said ENABLE IMAP4rev2
+	enabled   capSet
 	user      store.User
+	actor     store.Actor // the user
 	account   store.Account
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
@@ -71,8 +72,9 @@ type conn struct {
 	errors    int       // syntax errors in a row
 	start     time.Time // of the connection
 
-	tag  string
-	done reply // what the tagged OK says
+	tag        string
+	literal    *imapwire.Literal // the message that the command announces; nil without one
+	completion reply             // what the tagged OK says
 }
 
 func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
@@ -81,29 +83,29 @@ func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
 		ctx: s.hard,
 		log: s.log.With("conn", id),
 	}
-	c.r = imapwire.NewReader(source{c}, c.readerOptions())
+	c.r = imapwire.NewReader(commandSource{c}, c.readerOptions())
 	return c
 }
 
-// beforeLogin is how many octets a line, and the literals of a command, may have before the login,
+// maxBeforeLogin is how many octets a line, and the literals of a command, may have before the login,
 // so that nobody without an account can fill the memory.
-const beforeLogin = 16 << 10
+const maxBeforeLogin = 16 << 10
 
 // readerOptions are the limits of what the client may send in its state.
 func (c *conn) readerOptions() imapwire.ReaderOptions {
 	l := &c.s.limits
 	if c.account == nil {
 		return imapwire.ReaderOptions{
-			MaxLine: min(l.LineLength, beforeLogin), MaxLiteral: min(l.CommandLiterals, beforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
+			MaxLine: min(l.LineLength, maxBeforeLogin), MaxLiteral: min(l.CommandLiterals, maxBeforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
 		}
 	}
 	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit}
 }
 
-// source is what the Reader reads from: the connection, with a deadline for every read.
-type source struct{ c *conn }
+// commandSource is what the Reader reads from: the connection, with a deadline for every read.
+type commandSource struct{ c *conn }
 
-func (src source) Read(p []byte) (int, error) {
+func (src commandSource) Read(p []byte) (int, error) {
 	c := src.c
 	deadline := time.Now().Add(c.s.limits.IdleTimeout)
 	if c.account == nil {
@@ -154,6 +156,7 @@ func (c *conn) serve(implicitTLS bool) {
 		}
 		c.unselect()
 		if c.account != nil {
+			c.account.Close()
 			c.s.leaveUser(c.user.ID)
 		}
 		c.nc.Close()
@@ -228,14 +231,8 @@ func (c *conn) command() error {
 			return protocolError("Too many commands before login")
 		}
 	}
-	c.done = reply{}
-	var name string
-	if lit != nil {
-		name = "APPEND"
-		err = c.append(frame, lit)
-	} else {
-		name, err = c.parseAndRun(frame)
-	}
+	c.completion, c.literal = reply{}, lit
+	name, err := c.parseAndRun(frame)
 	result := "OK"
 	if err == errAnswered {
 		return nil
@@ -246,11 +243,11 @@ func (c *conn) command() error {
 		}
 	} else {
 		c.errors = 0
-		text := c.done.text
+		text := c.completion.text
 		if text == "" {
 			text = name + " completed"
 		}
-		c.out = imapwire.AppendStatusResponse(c.out, c.tag, "OK", c.done.code, c.done.args, text)
+		c.out = imapwire.AppendStatusResponse(c.out, c.tag, "OK", c.completion.code, c.completion.args, text)
 	}
 	c.observe(name, result, start)
 	return nil
@@ -262,7 +259,7 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 		c.tag = "*"
 		return "UNKNOWN", &imapwire.SyntaxError{Production: "command", Msg: "empty line"}
 	}
-	tag, cmd, err := imapwire.ParseCommand(frame, imapwire.ParseOptions{UTF8: c.rev2})
+	tag, cmd, err := imapwire.ParseCommand(frame, imapwire.ParseOptions{UTF8: c.utf8Names()})
 	c.tag = tag
 	if tag == "" {
 		c.tag = "*"
@@ -271,9 +268,12 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 		return "UNKNOWN", err
 	}
 	name = cmd.Name()
-	row, ok := commands[name]
+	row, ok := c.s.features.commands[name]
 	if !ok {
 		return "UNKNOWN", &imapwire.UnknownCommand{Name: name}
+	}
+	if c.literal != nil && row.flags&ownsInput == 0 {
+		return name, bad("%s takes no message", name)
 	}
 	if err := c.allowed(name, row); err != nil {
 		return name, err

@@ -1,8 +1,7 @@
 package imapserver
 
 import (
-	"context"
-	"fmt"
+	"errors"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -12,31 +11,36 @@ import (
 
 // runCopy is COPY and UID COPY, RFC 9051 §6.4.7: all of the messages or none.
 func runCopy(c *conn, cmd *imapwire.Copy) error {
-	result, err := c.transfer(cmd.Set, cmd.Mailbox, c.sel.box.Copy)
-	if err == nil && len(result.Source) > 0 {
-		c.done = copyUID(result)
+	out, err := c.transfer(cmd.Set, cmd.Mailbox, false)
+	if err == nil && len(out.UIDs) > 0 {
+		c.completion = copyUID(out)
 	}
 	return err
 }
 
 // transfer is what COPY and MOVE have in common.
-func (c *conn) transfer(nums imap.NumSet, to string,
-	do func(context.Context, imap.UIDSet, mailbox.ID) (store.CopyResult, error)) (store.CopyResult, error) {
+func (c *conn) transfer(nums imap.NumSet, to string, move bool) (store.Outcome, error) {
 	set, err := c.resolve(nums)
 	if err != nil {
-		return store.CopyResult{}, err
+		return store.Outcome{}, err
 	}
-	dst, ok := c.account.Namespace().Lookup(to)
-	if !ok {
-		return store.CopyResult{}, c.tryCreate(to)
-	}
-	if _, all := c.live(set); !all {
-		return store.CopyResult{}, no(imap.CodeExpungeIssued, "Some of the messages have been expunged; nothing was done")
+	dst, err := c.findDestination(to)
+	if err != nil {
+		return store.Outcome{}, err
 	}
 	if set.Empty() {
-		return store.CopyResult{}, nil
+		return store.Outcome{}, nil
 	}
-	return do(c.ctx, set, dst.ID)
+	op := &store.Copy{From: c.sel.box.Ref(), To: c.ref(dst.ID), UIDs: set, Move: move, MustExist: true}
+	out, err := c.change(op)
+	var blamed *store.OpError
+	switch {
+	case errors.Is(err, store.ErrGone):
+		return out, no(imap.CodeExpungeIssued, "Some of the messages have been expunged; nothing was done")
+	case errors.Is(err, store.ErrNotFound) && errors.As(err, &blamed) && blamed.Ref == op.To:
+		return out, c.tryCreate(to) // deleted meanwhile
+	}
+	return out, err
 }
 
 // tryCreate answers a command whose destination does not exist. TRYCREATE promises that CREATE
@@ -46,13 +50,4 @@ func (c *conn) tryCreate(name string) error {
 		return no(imap.CodeCannot, "This name is not allowed for a mailbox")
 	}
 	return no(imap.CodeTryCreate, "No such mailbox")
-}
-
-// copyUID tells where the messages went (RFC 4315 §3).
-func copyUID(r store.CopyResult) reply {
-	return reply{
-		code: imap.CodeCopyUID,
-		args: fmt.Sprintf("%d %s %s", r.UIDValidity, imap.UIDs(r.Source...), imap.UIDs(r.Dest...)),
-		text: fmt.Sprintf("%d messages", len(r.Source)),
-	}
 }

@@ -3,8 +3,8 @@ package imapserver
 import (
 	"strings"
 
-	"restante/imap"
 	"restante/imapwire"
+	"restante/store"
 )
 
 // runCreate is CREATE, RFC 9051 §6.3.4, with the special uses of RFC 6154 §3. A trailing
@@ -14,13 +14,9 @@ func runCreate(c *conn, cmd *imapwire.Create) error {
 	if len(name) > 1 {
 		name = strings.TrimSuffix(name, "/")
 	}
-	for _, use := range cmd.Use {
-		switch use {
-		case imap.AttrArchive, imap.AttrDrafts, imap.AttrJunk, imap.AttrSent, imap.AttrTrash:
-		default:
-			return no(imap.CodeUseAttr, "A mailbox cannot be created with this use")
-		}
+	if err := checkUse(cmd.Use); err != nil {
+		return err
 	}
-	_, err := c.account.Create(c.ctx, name, cmd.Use)
+	_, err := c.change(&store.Create{Account: c.account.ID(), Name: name, Use: cmd.Use})
 	return err
 }

@@ -3,10 +3,19 @@
 // # How a connection works
 //
 // One goroutine owns a connection: its state, its view of the selected mailbox and its output. It
-// reads a frame, parses it, looks the command up in the commands table, which says in which state
-// it is allowed and what may be sent around it, and calls its run function. Handlers return
-// errors; one function (reply in errors.go) turns them into NO or BAD. While a client is in IDLE a
-// second goroutine waits for its DONE.
+// reads a frame, parses it, looks up the command's row, which says in which state it is allowed and
+// what may be sent around it, and calls its run function. Handlers return errors; one function
+// (conn.fail in errors.go) turns them into NO or BAD. While a client is in IDLE a second goroutine
+// waits for its DONE.
+//
+// # Extensions
+//
+// What the server can do is the sum of the extensions in the list of extensions.go: the base protocol
+// (imap4rev1.go, imap4rev2.go) is the first of them, and each other one is in the file of its name. An
+// extension is a value (extension.go) that says everything about it: its RFC, its capabilities as a
+// connection is told of them, what ENABLE does, and its rows: commands, items of FETCH and STATUS, keys
+// and return options of SEARCH, options of LIST, parameters of SELECT. No switch elsewhere knows of it.
+// imaginary_test.go has one with a row of every kind.
 //
 // # What a client is told
 //
@@ -21,6 +30,8 @@
 //   - No EXPUNGE is written while FETCH, STORE or SEARCH runs, nor outside a command but in IDLE.
 //   - Nothing of the store is held while the socket is written: a client that does not read
 //     delays nobody but itself.
+//   - FETCH marks as \Seen what it hands to the socket, before it does, and nothing else (fetch_seen.go).
+//   - FETCH and SEARCH hold about a mebibyte of summaries at a time, however many they look at.
 //   - A tagged OK follows the store's answer, never precedes it.
 //   - An idle connection holds neither an input nor an output buffer.
 package imapserver

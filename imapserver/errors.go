@@ -100,10 +100,16 @@ func (c *conn) failure(err error) *failure {
 		return answer("NO", imap.CodeNonExistent, "There is no such mailbox, only mailboxes below this name")
 	case errors.Is(err, mailbox.ErrUseTaken):
 		return answer("NO", imap.CodeUseAttr, "Another mailbox has this special use")
+	case errors.Is(err, mailbox.ErrTooMany):
+		return answer("NO", imap.CodeLimit, "The account has too many mailboxes or subscriptions, or their names are too long")
 	case errors.Is(err, mailbox.ErrTooManyKeywords):
 		return answer("NO", imap.CodeLimit, fmt.Sprintf("A mailbox can have %d different keywords", mailbox.MaxKeywords))
 	case errors.Is(err, store.ErrOverQuota):
 		return answer("NO", imap.CodeOverQuota, "Over quota")
+	case errors.Is(err, store.ErrForbidden):
+		return answer("NO", imap.CodeNoPerm, "You do not have the right to do this")
+	case errors.Is(err, store.ErrNoUIDs):
+		return answer("NO", imap.CodeLimit, "The mailbox has used up its UIDs; its messages can be moved to another")
 	case errors.Is(err, store.ErrTooBig):
 		return answer("NO", imap.CodeTooBig, "The message is too big")
 	case errors.Is(err, store.ErrGone):

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"restante/imap"
 	"restante/imapwire"
+	"restante/store"
 )
 
 // errReadOnly answers a change of a mailbox that was opened by EXAMINE.
@@ -21,9 +22,14 @@ func runExpunge(c *conn, cmd *imapwire.Expunge) error {
 			return err
 		}
 	}
+	return c.expunge(set)
+}
+
+// expunge removes those of the messages that carry \Deleted.
+func (c *conn) expunge(set imap.UIDSet) error {
 	if set.Empty() {
 		return nil
 	}
-	_, err := c.sel.box.Expunge(c.ctx, set)
+	_, err := c.change(&store.Expunge{Mailbox: c.sel.box.Ref(), UIDs: set})
 	return err
 }

@@ -22,23 +22,31 @@ import (
 // hooked is a store in which something happens around the flag changes of sessions.
 type hooked struct {
 	store.Store
-	after func(store.Mailbox) // a change, that a session has made
-	err   error               // what opening a message fails with
+	before func() error    // a change: an error refuses it
+	after  func(store.Ref) // a change, that a session has made
+	err    error           // what opening a message fails with
 }
 
-func (h *hooked) Account(ctx context.Context, id store.AccountID) (store.Account, error) {
-	a, err := h.Store.Account(ctx, id)
-	return hookedAccount{a, h}, err
+func (h *hooked) Commit(ctx context.Context, actor store.Actor, ops ...store.Op) ([]store.Outcome, error) {
+	flags, ok := ops[0].(*store.StoreFlags)
+	if !ok {
+		return h.Store.Commit(ctx, actor, ops...)
+	}
+	if h.before != nil {
+		if err := h.before(); err != nil {
+			return nil, err
+		}
+	}
+	out, err := h.Store.Commit(ctx, actor, ops...)
+	if h.after != nil {
+		h.after(flags.Mailbox)
+	}
+	return out, err
 }
 
-type hookedAccount struct {
-	store.Account
-	h *hooked
-}
-
-func (a hookedAccount) Open(ctx context.Context, id mailbox.ID) (store.Mailbox, error) {
-	m, err := a.Account.Open(ctx, id)
-	return hookedMailbox{m, a.h}, err
+func (h *hooked) Open(ctx context.Context, actor store.Actor, ref store.Ref) (store.Mailbox, error) {
+	m, err := h.Store.Open(ctx, actor, ref)
+	return hookedMailbox{m, h}, err
 }
 
 type hookedMailbox struct {
@@ -46,32 +54,26 @@ type hookedMailbox struct {
 	h *hooked
 }
 
-func (m hookedMailbox) StoreFlags(ctx context.Context, set imap.UIDSet, op imap.StoreOp, flags []imap.Flag) (imap.ModSeq, error) {
-	modseq, err := m.Mailbox.StoreFlags(ctx, set, op, flags)
-	if m.h.after != nil {
-		m.h.after(m.Mailbox)
-	}
-	return modseq, err
-}
-
-func (m hookedMailbox) Body(ctx context.Context, ref uint64) (store.Body, error) {
+func (m hookedMailbox) Body(ctx context.Context, row *mailbox.Row) (store.Body, error) {
 	if m.h.err != nil {
 		return nil, m.h.err
 	}
-	return m.Mailbox.Body(ctx, ref)
+	return m.Mailbox.Body(ctx, row)
 }
 
 // TestFetchWhileFlagsChange changes the flags of a message that a FETCH has not come to yet: it must
 // not tell the old ones after the new ones.
 func TestFetchWhileFlagsChange(t *testing.T) {
 	var changed atomic.Bool
-	h := &hooked{Store: memstore.New(), after: func(m store.Mailbox) {
+	h := &hooked{Store: memstore.New()}
+	h.after = func(ref store.Ref) {
 		if !changed.Swap(true) {
-			if _, err := m.StoreFlags(context.Background(), imap.UIDs(599), imap.StoreAdd, []imap.Flag{imap.Flagged}); err != nil {
+			op := &store.StoreFlags{Mailbox: ref, UIDs: imap.UIDs(599), Op: imap.StoreAdd, Flags: []imap.Flag{imap.Flagged}}
+			if _, err := h.Store.Commit(context.Background(), store.System, op); err != nil {
 				t.Error(err)
 			}
 		}
-	}}
+	}
 	ts := startServer(t, h, nil)
 	user := ts.target(t, false)
 	for i := range 600 {

@@ -5,6 +5,14 @@ import (
 	"restante/imapwire"
 )
 
+var idExtension = extension{
+	name: "ID", rfc: "RFC 2971",
+	capabilities: always(string(imap.CapID)),
+	commands: map[string]command{
+		"ID": {in: anyState, run: handler(runID)},
+	},
+}
+
 // runID is ID, RFC 2971.
 func runID(c *conn, cmd *imapwire.ID) error {
 	for _, p := range cmd.Params {

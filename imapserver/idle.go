@@ -4,13 +4,25 @@ import (
 	"errors"
 	"strings"
 
+	"restante/imap"
 	"restante/imapwire"
 )
+
+var idleExtension = extension{
+	name: "IDLE", rfc: "RFC 2177",
+	capabilities: always(string(imap.CapIdle)),
+	commands: map[string]command{
+		"IDLE": {in: loggedIn, flags: ownsInput, run: handler(runIdle)},
+	},
+}
 
 // runIdle is IDLE, RFC 2177 and RFC 9051 §6.3.13: until the client says DONE it hears at once of
 // every change.
 func runIdle(c *conn, _ *imapwire.Idle) error {
 	if c.sel != nil {
+		if err := c.refresh(); err != nil {
+			return err
+		}
 		if err := c.sync(false); err != nil {
 			return err
 		}

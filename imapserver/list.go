@@ -9,55 +9,50 @@ import (
 	"restante/mailbox"
 )
 
-// runList is LIST, RFC 9051 §6.3.9, with the options of RFC 5258, RFC 5819 and RFC 6154.
+// runList is LIST, RFC 9051 §6.3.9, with the options that the extensions have for it (RFC 5258).
 func runList(c *conn, cmd *imapwire.List) error {
 	if !cmd.Extended && len(cmd.Patterns) == 1 && cmd.Patterns[0] == "" {
 		// A request for the delimiter (RFC 9051 §6.3.9).
-		c.out = imapwire.AppendList(c.out, &imap.MailboxInfo{Delim: mailbox.Delim, Attrs: []imap.MailboxAttr{imap.AttrNoselect}}, c.rev2)
+		c.out = imapwire.AppendList(c.out, &imap.MailboxInfo{Delim: mailbox.Delim, Attrs: []imap.MailboxAttr{imap.AttrNoselect}}, c.utf8Names())
 		return nil
 	}
-	if cmd.Select.RecursiveMatch && !cmd.Select.Subscribed && !cmd.Select.SpecialUse {
-		return bad("RECURSIVEMATCH needs another selection option")
-	}
-	if err := checkStatus(cmd.Return.Status); err != nil {
+	options, err := c.listOptions(cmd)
+	if err != nil {
 		return err
 	}
+	if cmd.Select.RecursiveMatch && len(options.selections) == 0 {
+		return bad("RECURSIVEMATCH needs another selection option")
+	}
 	ns := c.account.Namespace()
-	matches := matcher(cmd.Ref, cmd.Patterns)
-	for _, name := range listed(ns, cmd) {
+	matches := listMatcher(cmd.Ref, cmd.Patterns)
+	for _, name := range listed(ns, cmd, &options) {
 		if !matches(name) {
 			continue
 		}
-		info := c.mailboxInfo(ns, name)
-		wanted := selects(ns, cmd, name)
-		child := cmd.Select.RecursiveMatch && selectedBelow(ns, cmd, name, func(inferior string) bool {
+		wanted := options.meet(ns, name)
+		below := cmd.Select.RecursiveMatch && options.meetBelow(ns, name, func(inferior string) bool {
 			// A name that is not selected itself would say nothing new of inferiors that are told
 			// of themselves (RFC 9051 §6.3.9.6).
 			return wanted || !matches(inferior)
 		})
-		switch {
-		case !wanted && !child:
+		if !wanted && !below {
 			continue
-		case info.HasAttr(imap.AttrNonExistent) && !cmd.Extended && !c.rev2:
+		}
+		entry, exists := ns.Lookup(name)
+		info := mailboxInfo(ns, name, options.returns)
+		if !exists && !cmd.Extended && !c.rev2() {
 			// Older clients know \Noselect only.
 			info.Attrs = append(info.Attrs, imap.AttrNoselect)
 		}
-		if (cmd.Select.Subscribed || cmd.Return.Subscribed) && ns.IsSubscribed(name) {
-			info.Attrs = append(info.Attrs, imap.AttrSubscribed)
-		}
-		if child {
-			if cmd.Select.Subscribed {
-				info.ChildInfo = append(info.ChildInfo, "SUBSCRIBED")
-			}
-			if cmd.Select.SpecialUse {
-				info.ChildInfo = append(info.ChildInfo, "SPECIAL-USE")
+		if below {
+			for _, s := range options.selections {
+				info.ChildInfo = append(info.ChildInfo, s.name)
 			}
 		}
-		c.out = imapwire.AppendList(c.out, info, c.rev2)
-		if entry, ok := ns.Lookup(name); ok && wanted && cmd.Return.Status != 0 {
-			// A mailbox that has just gone has no STATUS (RFC 5819 §2).
-			if status, err := c.status(entry, cmd.Return.Status); err == nil {
-				c.out = imapwire.AppendStatus(c.out, status, c.rev2)
+		c.out = imapwire.AppendList(c.out, info, c.utf8Names())
+		if exists && wanted {
+			if err := c.followList(cmd, options.returns, entry); err != nil {
+				return err
 			}
 		}
 		if err := c.room(); err != nil {
@@ -67,28 +62,52 @@ func runList(c *conn, cmd *imapwire.List) error {
 	return nil
 }
 
-// listed returns the names that a LIST may tell of: all mailboxes and the levels that they imply;
-// with SUBSCRIBED what is subscribed, existing or not, and the levels that it implies.
-func listed(ns *mailbox.Namespace, cmd *imapwire.List) []string {
-	var names []string
-	if cmd.Select.Subscribed {
-		names = slices.Collect(ns.Subscribed())
-		if !cmd.Select.RecursiveMatch {
-			return names
+// followList writes what return options have to tell behind the LIST response of a mailbox.
+func (c *conn) followList(cmd *imapwire.List, returns []listReturn, box mailbox.Entry) error {
+	for _, r := range returns {
+		if r.follow == nil {
+			continue
 		}
-	} else {
-		names = slices.Collect(func(yield func(string) bool) {
-			for e := range ns.All() {
-				if !yield(e.Name) {
-					return
-				}
-			}
-		})
-		if !cmd.Select.RecursiveMatch && !levelsWanted(cmd.Patterns) {
-			return names
+		if err := r.follow(c, cmd, box); err != nil {
+			return err
 		}
 	}
-	return withLevels(names)
+	return nil
+}
+
+// mailboxInfo returns what LIST tells of a name.
+func mailboxInfo(ns *mailbox.Namespace, name string, returns []listReturn) *imap.MailboxInfo {
+	info := &imap.MailboxInfo{Name: name, Delim: mailbox.Delim}
+	if _, ok := ns.Lookup(name); !ok {
+		info.Attrs = append(info.Attrs, imap.AttrNonExistent)
+	}
+	for _, r := range returns {
+		if r.add != nil {
+			r.add(ns, info)
+		}
+	}
+	return info
+}
+
+// appendListOf writes the LIST response with which SELECT tells the name of a mailbox (RFC 9051
+// §6.3.2): what LIST says without being asked for more.
+func (c *conn) appendListOf(name string) error {
+	options, err := c.listOptions(&imapwire.List{})
+	if err == nil {
+		c.out = imapwire.AppendList(c.out, mailboxInfo(c.account.Namespace(), name, options.returns), c.utf8Names())
+	}
+	return err
+}
+
+// listed returns the names that a LIST may tell of: all that it selects from and, when they can
+// matter, the levels that those imply.
+func listed(ns *mailbox.Namespace, cmd *imapwire.List, options *listOptions) []string {
+	candidates, mailboxes := options.candidates(ns, "")
+	names := slices.Collect(candidates)
+	if cmd.Select.RecursiveMatch || mailboxes && levelsWanted(cmd.Patterns) {
+		return withLevels(names)
+	}
+	return names
 }
 
 // levelsWanted reports whether a pattern can mean a level that is no mailbox: one that ends in
@@ -120,127 +139,4 @@ func withLevels(names []string) []string {
 		last = name
 	}
 	return out
-}
-
-// selects reports whether a name meets the selection options.
-func selects(ns *mailbox.Namespace, cmd *imapwire.List, name string) bool {
-	if cmd.Select.Subscribed && !ns.IsSubscribed(name) {
-		return false
-	}
-	if cmd.Select.SpecialUse {
-		e, ok := ns.Lookup(name)
-		return ok && len(e.Use) > 0
-	}
-	return true
-}
-
-// selectedBelow reports whether an inferior of name that counts meets the selection options.
-func selectedBelow(ns *mailbox.Namespace, cmd *imapwire.List, name string, counts func(string) bool) bool {
-	prefix := name + string(mailbox.Delim)
-	if cmd.Select.Subscribed {
-		for sub := range ns.Subscribed() {
-			if strings.HasPrefix(sub, prefix) && selects(ns, cmd, sub) && counts(sub) {
-				return true
-			}
-		}
-		return false
-	}
-	for e := range ns.All() {
-		if strings.HasPrefix(e.Name, prefix) && selects(ns, cmd, e.Name) && counts(e.Name) {
-			return true
-		}
-	}
-	return false
-}
-
-// mailboxInfo returns what LIST tells of a name whatever was asked for: its children (RFC 3348)
-// and its special uses.
-func (c *conn) mailboxInfo(ns *mailbox.Namespace, name string) *imap.MailboxInfo {
-	info := &imap.MailboxInfo{Name: name, Delim: mailbox.Delim}
-	entry, ok := ns.Lookup(name)
-	if !ok {
-		info.Attrs = append(info.Attrs, imap.AttrNonExistent)
-	}
-	if ns.HasChildren(name) {
-		info.Attrs = append(info.Attrs, imap.AttrHasChildren)
-	} else {
-		info.Attrs = append(info.Attrs, imap.AttrHasNoChildren)
-	}
-	info.Attrs = append(info.Attrs, entry.Use...)
-	return info
-}
-
-// matcher returns a function that reports whether a name matches one of the patterns, each behind
-// the reference (RFC 9051 §6.3.9).
-func matcher(ref string, patterns []string) func(name string) bool {
-	var full []pattern
-	for _, p := range patterns {
-		p = ref + p
-		full = append(full, newPattern(p))
-		// INBOX is INBOX in any case (RFC 9051 §5.1).
-		if n := len(imap.Inbox); len(p) >= n && p[:n] != imap.Inbox && strings.EqualFold(p[:n], imap.Inbox) {
-			full = append(full, newPattern(imap.Inbox+p[n:]))
-		}
-	}
-	return func(name string) bool {
-		for _, p := range full {
-			if p.match(name) || name == imap.Inbox && newPattern(strings.ToUpper(p.text)).match(name) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-// pattern is a pattern of LIST, in which "*" stands for anything and "%" for anything within one
-// level.
-type pattern struct {
-	text     string
-	literals int // octets that are not wildcards: no name that is shorter matches
-}
-
-// newPattern returns the pattern with every run of wildcards made one, so that a long pattern
-// costs no more than a long name.
-func newPattern(s string) pattern {
-	var p pattern
-	out := make([]byte, 0, len(s))
-	for _, c := range []byte(s) {
-		switch last := len(out) - 1; {
-		case c != '*' && c != '%':
-			p.literals++
-		case last >= 0 && (out[last] == '*' || out[last] == c):
-			continue
-		case last >= 0 && out[last] == '%':
-			out = out[:last]
-		}
-		out = append(out, c)
-	}
-	p.text = string(out)
-	return p
-}
-
-// match reports whether a name matches. It takes about 2*len(name)² steps at most.
-func (p pattern) match(name string) bool {
-	if p.literals > len(name) {
-		return false
-	}
-	// reached[i] says that the pattern so far matches name[:i].
-	reached := make([]bool, len(name)+1)
-	reached[0] = true
-	for _, c := range []byte(p.text) {
-		switch c {
-		case '*', '%':
-			for i := range len(name) {
-				if reached[i] && (c == '*' || name[i] != mailbox.Delim) {
-					reached[i+1] = true
-				}
-			}
-		default:
-			for i := len(name); i > 0; i-- {
-				reached[i] = reached[i-1] && name[i-1] == c
-			}
-			reached[0] = false
-		}
-	}
-	return reached[len(name)]
 }

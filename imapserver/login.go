@@ -12,6 +12,19 @@ import (
 	"restante/store"
 )
 
+var loginExtension = extension{
+	name: "LOGIN", rfc: "RFC 9051",
+	capabilities: func(c *conn) []string {
+		if c.state != notAuthenticated || c.passwordAllowed() {
+			return nil
+		}
+		return []string{string(imap.CapLoginDisabled)}
+	},
+	commands: map[string]command{
+		"LOGIN": {in: notAuthenticated, run: handler(runLogin)},
+	},
+}
+
 // runLogin is LOGIN, RFC 9051 §6.2.3.
 func runLogin(c *conn, cmd *imapwire.Login) error {
 	if !c.passwordAllowed() {
@@ -61,15 +74,16 @@ func (c *conn) enter(user store.User) error {
 	if !c.s.enterUser(user.ID) {
 		return no(imap.CodeLimit, "Too many connections of this user")
 	}
-	account, err := c.s.Store.Account(c.ctx, user.ID)
+	actor := store.ActorOf(user.ID)
+	account, err := c.s.Mail.Account(c.ctx, actor, user.ID)
 	if err != nil {
 		c.s.leaveUser(user.ID)
 		return err
 	}
-	c.user, c.account, c.state = user, account, authenticated
+	c.user, c.actor, c.account, c.state = user, actor, account, authenticated
 	c.r.SetLimits(c.readerOptions())
 	c.log = c.log.With("user", user.Name)
 	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
-	c.done = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
+	c.completion = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // above subscribed names is told of too, as \Noselect.
 func runLSub(c *conn, cmd *imapwire.LSub) error {
 	ns := c.account.Namespace()
-	matches := matcher(cmd.Ref, []string{cmd.Pattern})
+	matches := listMatcher(cmd.Ref, []string{cmd.Pattern})
 	names := slices.Collect(ns.Subscribed())
 	if strings.HasSuffix(cmd.Pattern, "%") {
 		names = withLevels(names)
@@ -26,7 +26,7 @@ func runLSub(c *conn, cmd *imapwire.LSub) error {
 		if !ns.IsSubscribed(name) {
 			info.Attrs = []imap.MailboxAttr{imap.AttrNoselect}
 		}
-		c.out = imapwire.AppendLSub(c.out, info, c.rev2)
+		c.out = imapwire.AppendLSub(c.out, info, c.utf8Names())
 		if err := c.room(); err != nil {
 			return err
 		}

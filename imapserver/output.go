@@ -8,11 +8,11 @@ import (
 // flushAt is how many octets of output are gathered before they are written.
 const flushAt = 64 << 10
 
-// buffers holds output buffers of connections that are not idle.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+// smallBuffers holds output buffers of connections that are not idle.
+var smallBuffers = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
-// large holds output buffers that have grown.
-var large = sync.Pool{New: func() any { b := make([]byte, 0, flushAt+16<<10); return &b }}
+// largeBuffers holds output buffers that have grown.
+var largeBuffers = sync.Pool{New: func() any { b := make([]byte, 0, flushAt+16<<10); return &b }}
 
 // flush writes what has been gathered. The write time-out is for each writeSlice, so that a long
 // answer may take longer over a slow line.
@@ -23,7 +23,7 @@ func (c *conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	c.written++
+	c.flushes++
 	for rest := c.out; len(rest) > 0 && c.writeErr == nil; {
 		n := min(len(rest), writeSlice)
 		c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))
@@ -45,9 +45,9 @@ func (c *conn) room() error {
 // acquire gives the connection an output buffer.
 func (c *conn) acquire(big bool) {
 	if c.out == nil {
-		pool := &buffers
+		pool := &smallBuffers
 		if big {
-			pool = &large
+			pool = &largeBuffers
 		}
 		c.out = (*pool.Get().(*[]byte))[:0]
 	}
@@ -62,8 +62,8 @@ func (c *conn) release() {
 	c.out = nil
 	switch {
 	case cap(b) >= flushAt && cap(b) <= 4*flushAt:
-		large.Put(&b)
+		largeBuffers.Put(&b)
 	case cap(b) < flushAt:
-		buffers.Put(&b)
+		smallBuffers.Put(&b)
 	}
 }

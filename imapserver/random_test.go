@@ -44,6 +44,7 @@ func TestRandomSessions(t *testing.T) {
 // randomRound is one user with a few clients.
 type randomRound struct {
 	rnd     *rand.Rand
+	store   store.Store
 	account store.Account
 	clients []*believer
 
@@ -57,17 +58,9 @@ var randomBoxes = []string{"INBOX", "Other"}
 
 func newRandomRound(t *testing.T, ts *testServer, rnd *rand.Rand) *randomRound {
 	user := ts.target(t, false)
-	r := &randomRound{rnd: rnd}
+	r := &randomRound{rnd: rnd, store: ts.store, account: ts.account(t, user.User)}
 	r.mu.bodies = map[string]string{}
-	ctx := context.Background()
-	u, err := ts.store.User(ctx, user.User)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.account, err = ts.store.Account(ctx, u.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.account.Create(ctx, "Other", nil); err != nil {
+	if _, err := ts.store.Commit(context.Background(), store.System, &store.Create{Account: r.account.ID(), Name: "Other"}); err != nil {
 		t.Fatal(err)
 	}
 	// Sometimes more than FETCH looks up at a time.
@@ -142,7 +135,7 @@ func (r *randomRound) check() error {
 			return c.explain(err)
 		}
 		e, _ := r.account.Namespace().Lookup(c.box)
-		box, err := r.account.Open(context.Background(), e.ID)
+		box, err := r.store.Open(context.Background(), store.System, store.Ref{Account: r.account.ID(), Mailbox: e.ID})
 		if err != nil {
 			return err
 		}
@@ -418,7 +411,7 @@ func (c *believer) compare(v *mailbox.Version) error {
 	for seq, r := range v.Rows() {
 		b := c.view[seq-1]
 		want := map[string]bool{}
-		for _, f := range v.Flags(r.Flags) {
+		for _, f := range v.Flags(v.Set(r)) {
 			want[string(f)] = true
 		}
 		if b.uid != uint32(r.UID) || !maps.Equal(b.flags, want) {

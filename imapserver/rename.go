@@ -5,6 +5,7 @@ import (
 
 	"restante/imap"
 	"restante/imapwire"
+	"restante/store"
 )
 
 // runRename is RENAME, RFC 9051 §6.3.6.
@@ -13,27 +14,19 @@ func runRename(c *conn, cmd *imapwire.Rename) error {
 	if len(to) > 1 {
 		to = strings.TrimSuffix(to, "/")
 	}
-	if cmd.From == imap.Inbox {
-		return c.renameInbox(to)
+	account := c.account.ID()
+	if cmd.From != imap.Inbox {
+		_, err := c.change(&store.Rename{Account: account, From: cmd.From, To: to})
+		return err
 	}
-	return c.account.Rename(c.ctx, cmd.From, to)
-}
-
-// renameInbox moves all messages of INBOX to a new mailbox; INBOX stays, empty.
-func (c *conn) renameInbox(to string) error {
-	inbox, ok := c.account.Namespace().Lookup(imap.Inbox)
-	if !ok {
-		return no(imap.CodeNonExistent, "There is no INBOX")
-	}
-	entry, err := c.account.Create(c.ctx, to, nil)
+	// All messages move to a new mailbox; INBOX stays, empty.
+	inbox, err := c.find(imap.Inbox)
 	if err != nil {
 		return err
 	}
-	box, err := c.account.Open(c.ctx, inbox.ID)
-	if err != nil {
-		return err
-	}
-	defer box.Close()
-	_, err = box.Move(c.ctx, imap.UIDRange(1, box.Version().UIDNext), entry.ID)
+	id := store.NewMailboxID()
+	_, err = c.commit(
+		&store.Create{Account: account, ID: id, Name: to},
+		&store.Copy{From: c.ref(inbox.ID), To: c.ref(id), UIDs: imap.UIDRange(1, 0), Move: true})
 	return err
 }

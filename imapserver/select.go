@@ -2,6 +2,7 @@ package imapserver
 
 import (
 	"strconv"
+	"strings"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -11,25 +12,29 @@ import (
 // runSelect is SELECT and EXAMINE, RFC 9051 §6.3.2 and §6.3.3. Whatever its outcome, the mailbox
 // that was selected before is not any more.
 func runSelect(c *conn, cmd *imapwire.Select) error {
-	if len(cmd.Params) > 0 {
-		return bad("SELECT has no parameters here: none of its extensions is offered") // RFC 4466 §2.1
+	opened, err := c.selectParams(cmd)
+	if err != nil {
+		return err
 	}
 	if c.sel != nil {
 		c.unselect()
 		c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeClosed, "", "The previous mailbox is no longer selected")
 	}
-	entry, ok := c.account.Namespace().Lookup(cmd.Mailbox)
-	if !ok {
-		return mailbox.ErrNotFound
-	}
-	box, err := c.account.Open(c.ctx, entry.ID)
+	entry, err := c.find(cmd.Mailbox)
 	if err != nil {
 		return err
 	}
-	view := box.Version()
-	if view.Deleted {
+	box, err := c.s.Mail.Open(c.ctx, c.actor, c.ref(entry.ID))
+	if err != nil {
+		return err
+	}
+	view, err := box.Refresh(c.ctx)
+	if err == nil && view.Deleted {
+		err = mailbox.ErrNotFound
+	}
+	if err != nil {
 		box.Close()
-		return mailbox.ErrNotFound
+		return err
 	}
 	c.sel = &selection{box: box, readOnly: cmd.Examine, view: view}
 	c.state = selected
@@ -41,7 +46,7 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 	status := func(code imap.Code, n uint64, text string) {
 		c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", code, strconv.FormatUint(n, 10), text)
 	}
-	if !c.rev2 {
+	if !c.rev2() {
 		c.out = imapwire.AppendRecent(c.out, uint32(c.sel.recent.Len()))
 		if view.Counts().Unseen > 0 {
 			status(imap.CodeUnseen, uint64(firstUnseen(view)), "First unseen")
@@ -49,29 +54,44 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 	}
 	status(imap.CodeUIDValidity, uint64(view.UIDValidity), "UIDs valid")
 	status(imap.CodeUIDNext, uint64(view.UIDNext), "Predicted next UID")
-	if c.rev2 {
-		c.out = imapwire.AppendList(c.out, c.mailboxInfo(c.account.Namespace(), entry.Name), c.rev2)
+	if c.rev2() {
+		if err := c.appendListOf(entry.Name); err != nil {
+			return err
+		}
 	}
-	c.done = reply{code: imap.CodeReadWrite, text: "Selected"}
+	for _, do := range opened {
+		if err := do(); err != nil {
+			c.unselect()
+			return err
+		}
+	}
+	c.completion = reply{code: imap.CodeReadWrite, text: "Selected"}
 	if cmd.Examine {
-		c.done = reply{code: imap.CodeReadOnly, text: "Examined, read-only"}
+		c.completion = reply{code: imap.CodeReadOnly, text: "Examined, read-only"}
 	}
 	return nil
 }
 
-// findRecent finds the messages that are \Recent in a session that has just selected a mailbox.
-// SELECT claims them, EXAMINE leaves them for the next (RFC 3501 §6.3.2).
-func (c *conn) findRecent() {
-	view := c.sel.view
-	from := view.UIDNext
-	if !c.sel.readOnly {
-		from = c.sel.box.ClaimRecent(view.UIDNext)
-	} else if f, err := c.account.RecentFrom(c.ctx, c.sel.box.ID()); err == nil {
-		from = f
+// selectParam serves a parameter of SELECT and EXAMINE (RFC 4466 §2.1). It looks at the value, as it
+// is written, before anything has happened, and returns what is done once the mailbox is selected,
+// in front of the tagged OK.
+type selectParam func(c *conn, value string) (opened func() error, err error)
+
+// selectParams looks up the parameters of a command.
+func (c *conn) selectParams(cmd *imapwire.Select) (opened []func() error, err error) {
+	for _, param := range cmd.Params {
+		name, value, _ := strings.Cut(param, " ")
+		row, ok := c.s.features.selectParams[name]
+		if !ok {
+			return nil, bad("%s has no parameter %s here", cmd.Name(), printable(name))
+		}
+		do, err := row(c, value)
+		if err != nil {
+			return nil, err
+		}
+		opened = append(opened, do)
 	}
-	if from < view.UIDNext {
-		c.sel.recent = view.Existing(imap.UIDRange(from, view.UIDNext-1))
-	}
+	return opened, nil
 }
 
 // firstUnseen returns the number of the first message without \Seen, which must exist.
@@ -82,30 +102,4 @@ func firstUnseen(v *mailbox.Version) imap.SeqNum {
 		}
 	}
 	return 0
-}
-
-// runClose is CLOSE, RFC 9051 §6.4.1: \Deleted messages are removed and nobody is told, unless
-// the mailbox is read-only.
-func runClose(c *conn, _ *imapwire.Close) error {
-	if !c.sel.readOnly {
-		if _, err := c.sel.box.Expunge(c.ctx, c.all()); err != nil {
-			return err
-		}
-	}
-	c.unselect()
-	return nil
-}
-
-// runUnselect is UNSELECT, RFC 9051 §6.4.2.
-func runUnselect(c *conn, _ *imapwire.Unselect) error {
-	c.unselect()
-	return nil
-}
-
-// all returns a set that holds every message that the client knows and none that it does not.
-func (c *conn) all() imap.UIDSet {
-	if max := c.sel.view.MaxUID(); max > 0 {
-		return imap.UIDRange(1, max)
-	}
-	return imap.UIDSet{}
 }

@@ -12,6 +12,7 @@ import (
 
 	"restante/auth"
 	"restante/store"
+	"restante/store/gate"
 )
 
 // Limits bound what one client can cost. A zero field means its default.
@@ -69,8 +70,9 @@ type Observer interface {
 
 // Server serves a store over IMAP. The fields must not change once it serves.
 type Server struct {
-	Store store.Store
-	Auth  *auth.Authenticator
+	// Mail is what users do with their mail: a gate, so that every access is judged.
+	Mail *gate.Gate
+	Auth *auth.Authenticator
 	// TLS is for STARTTLS and ServeTLS; nil: neither is offered.
 	TLS *tls.Config
 	// AllowPlaintext permits passwords without TLS from any address, not only from loopback.
@@ -80,13 +82,16 @@ type Server struct {
 	Observer       Observer     // may be nil
 	Version        string       // told by ID (RFC 2971); may be ""
 
-	once   sync.Once
-	limits Limits
-	log    *slog.Logger
-	ctx    context.Context // ends when connections are to end
-	cancel context.CancelFunc
-	hard   context.Context // ends when they must, whatever they are doing
-	kill   context.CancelFunc
+	extensions []*extension // nil: all of extensions.go
+
+	once     sync.Once
+	features *features
+	limits   Limits
+	log      *slog.Logger
+	ctx      context.Context // ends when connections are to end
+	cancel   context.CancelFunc
+	hard     context.Context // ends when they must, whatever they are doing
+	kill     context.CancelFunc
 
 	conns sync.WaitGroup
 	mu    struct {
@@ -104,6 +109,10 @@ var ErrServerClosed = errors.New("imapserver: server closed")
 
 func (s *Server) init() {
 	s.once.Do(func() {
+		if s.extensions == nil {
+			s.extensions = extensions
+		}
+		s.features = newFeatures(s.extensions)
 		s.limits = s.Limits.withDefaults()
 		s.log = s.Log
 		if s.log == nil {

@@ -9,6 +9,19 @@ import (
 	"restante/imapwire"
 )
 
+var startTLSExtension = extension{
+	name: "STARTTLS", rfc: "RFC 9051",
+	capabilities: func(c *conn) []string {
+		if c.state != notAuthenticated || c.tls != nil || c.s.TLS == nil {
+			return nil
+		}
+		return []string{string(imap.CapStartTLS)}
+	},
+	commands: map[string]command{
+		"STARTTLS": {in: notAuthenticated, run: handler(runStartTLS)},
+	},
+}
+
 // runStartTLS is STARTTLS, RFC 9051 §6.2.1. What was sent behind the command in the clear is not
 // taken for commands of the protected connection: it ends the connection.
 func runStartTLS(c *conn, _ *imapwire.StartTLS) error {

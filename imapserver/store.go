@@ -1,81 +1,62 @@
 package imapserver
 
 import (
-	"slices"
-
 	"restante/imap"
 	"restante/imapwire"
 	"restante/mailbox"
+	"restante/store"
 )
 
-// runStore is STORE and UID STORE, RFC 9051 §6.4.6. The new flags reach the client as every change
-// does, by the difference of versions: from what the client knew when it gave the command.
+// runStore is STORE and UID STORE, RFC 9051 §6.4.6. The store decides which of the messages are still
+// there. The new flags reach the client as every change does, by the difference of versions: from
+// what the client knew when it gave the command.
 func runStore(c *conn, cmd *imapwire.Store) error {
-	newest := c.sel.box.Version()
-	set, isUIDs := cmd.Set.(imap.UIDSet)
-	if isUIDs {
-		set = newest.Existing(set) // new ones too: the client may have their UIDs from elsewhere
-	} else {
-		var err error
-		if set, err = c.resolve(cmd.Set); err != nil {
-			return err
-		}
+	known, err := c.resolve(cmd.Set)
+	if err != nil {
+		return err
 	}
 	if c.sel.readOnly {
 		return errReadOnly
 	}
-	live := newest.Existing(set)
-	if !live.Equal(set) {
-		c.done = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
+	set := known
+	if uids, ok := cmd.Set.(imap.UIDSet); ok {
+		// New ones too: the client may have their UIDs from elsewhere.
+		set = uids.Resolve(c.sel.box.Version().MaxUID())
 	}
-	if live.Empty() {
+	if set.Empty() {
 		return nil
 	}
-	if _, err := c.sel.box.StoreFlags(c.ctx, live, cmd.Op, cmd.Flags); err != nil {
+	out, err := c.change(&store.StoreFlags{Mailbox: c.sel.box.Ref(), UIDs: set, Op: cmd.Op, Flags: cmd.Flags})
+	if err != nil {
 		return err
+	}
+	if !known.Minus(out.Done).Empty() {
+		c.completion = reply{code: imap.CodeExpungeIssued, text: "Some of the messages have been expunged"}
 	}
 	retain := !cmd.UID
 	if cmd.Silent {
 		// What the client asked for it need not be told. What others changed, it must.
-		var bits mailbox.FlagBits
-		newest = c.sel.box.Version()
-		// A bit that has become another keyword's says nothing when it is compared.
-		known, now := c.sel.view.Keywords(), newest.Keywords()
-		comparable := len(known) <= len(now) && slices.Equal(known, now[:len(known)])
-		for _, f := range cmd.Flags {
-			bits |= newest.Bit(f)
-		}
-		return c.syncQuiet(retain, func(x mailbox.Changed) bool {
-			return comparable && x.Row.Flags == apply(x.Old, cmd.Op, bits) && live.Contains(x.Row.UID)
+		comparable := c.keywordsStay()
+		asked := c.sel.box.Version().Known(cmd.Flags...)
+		return c.syncQuiet(retain, func(x mailbox.Changed, was, now mailbox.FlagSet) bool {
+			return comparable && now == was.Apply(cmd.Op, asked) && out.Done.Contains(x.Row.UID)
 		})
 	}
 	// Without .SILENT every message is answered, changed or not (RFC 9051 §6.4.6).
-	told := func(x mailbox.Changed) bool { return live.Contains(x.Row.UID) }
-	if err := c.syncQuiet(retain, told); err != nil {
+	isAnswered := func(x mailbox.Changed, _, _ mailbox.FlagSet) bool { return out.Done.Contains(x.Row.UID) }
+	if err := c.syncQuiet(retain, isAnswered); err != nil {
 		return err
 	}
+	live, _ := c.live(out.Done)
 	for seq, r := range c.sel.view.RowsByUID(live) {
-		c.out = imapwire.AppendNumber(append(c.out, "* "...), seq)
-		c.out = append(c.out, " FETCH ("...)
-		if cmd.UID {
-			c.out = imapwire.AppendNumber(append(c.out, "UID "...), r.UID)
-			c.out = append(c.out, ' ')
-		}
-		c.out = c.appendFlags(append(c.out, "FLAGS "...), r)
-		c.out = append(c.out, ")\r\n"...)
+		c.appendFetchFlags(seq, r, cmd.UID)
 		if err := c.room(); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func apply(flags mailbox.FlagBits, op imap.StoreOp, bits mailbox.FlagBits) mailbox.FlagBits {
-	switch op {
-	case imap.StoreAdd:
-		return flags | bits
-	case imap.StoreRemove:
-		return flags &^ bits
+	if _, all := c.live(known); !all && !cmd.UID {
+		// It promised the flags of every message (RFC 2180 §4.2.3).
+		return no(imap.CodeExpungeIssued, "Some of the messages have been expunged; the others were changed")
 	}
-	return bits
+	return nil
 }

@@ -1,14 +1,22 @@
 package imapserver
 
-import "restante/imapwire"
+import (
+	"restante/imapwire"
+	"restante/store"
+)
 
 // runSubscribe is SUBSCRIBE, RFC 9051 §6.3.7. The mailbox need not exist: it may have been deleted
 // for a while.
 func runSubscribe(c *conn, cmd *imapwire.Subscribe) error {
-	return c.account.Subscribe(c.ctx, cmd.Mailbox, true)
+	return c.setSubscribed(cmd.Mailbox, true)
 }
 
 // runUnsubscribe is UNSUBSCRIBE, RFC 9051 §6.3.8.
 func runUnsubscribe(c *conn, cmd *imapwire.Unsubscribe) error {
-	return c.account.Subscribe(c.ctx, cmd.Mailbox, false)
+	return c.setSubscribed(cmd.Mailbox, false)
+}
+
+func (c *conn) setSubscribed(name string, on bool) error {
+	_, err := c.change(&store.Subscribe{Account: c.account.ID(), Name: name, On: on})
+	return err
 }

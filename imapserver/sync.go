@@ -2,6 +2,7 @@ package imapserver
 
 import (
 	"errors"
+	"slices"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -30,8 +31,8 @@ var errDeleted = errors.New("imapserver: the selected mailbox was deleted")
 func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
 
 // syncQuiet is sync without FETCH responses for the messages that quiet accepts: the client knows
-// their flags already, or is just being told.
-func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
+// their flags already, or is just being told. It is also given their flags in both versions.
+func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, was, now mailbox.FlagSet) bool) error {
 	sel := c.sel
 	next := sel.box.Version()
 	if next == sel.view {
@@ -43,7 +44,8 @@ func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
 	if retain {
 		next = mailbox.Retain(sel.view, next)
 	}
-	d := mailbox.Diff(sel.view, next)
+	last := sel.view
+	d := mailbox.Diff(last, next)
 	sel.view = next
 	sel.box.Hold(next)
 
@@ -62,16 +64,16 @@ func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
 	}
 	if len(d.Added) > 0 {
 		c.out = imapwire.AppendExists(c.out, uint32(next.Len()))
-		c.takeRecent(d.Added)
-		if !c.rev2 {
+		c.addRecent(d.Added)
+		if !c.rev2() {
 			c.out = imapwire.AppendRecent(c.out, uint32(sel.recent.Len()))
 		}
 	}
 	for x := range d.Changed() {
-		if quiet != nil && quiet(x) {
+		if quiet != nil && quiet(x, last.Set(&x.Old), next.Set(&x.Row)) {
 			continue
 		}
-		c.appendFetchFlags(x.Numbered)
+		c.appendFetchFlags(x.Seq, &x.Row, true)
 		if err := c.room(); err != nil {
 			return err
 		}
@@ -79,45 +81,29 @@ func (c *conn) syncQuiet(retain bool, quiet func(mailbox.Changed) bool) error {
 	return nil
 }
 
-// appendFetchFlags tells the flags of a message.
-func (c *conn) appendFetchFlags(x mailbox.Numbered) {
-	c.out = imapwire.AppendNumber(append(c.out, "* "...), x.Seq)
-	c.out = imapwire.AppendNumber(append(c.out, " FETCH (UID "...), x.Row.UID)
-	c.out = c.appendFlags(append(c.out, " FLAGS "...), &x.Row)
-	c.out = append(c.out, ")\r\n"...)
-}
-
-// takeRecent makes those of the new messages \Recent that no other session has been told of.
-func (c *conn) takeRecent(added []mailbox.Numbered) {
-	sel := c.sel
-	from := imap.UID(0)
-	if !sel.readOnly {
-		from = sel.box.ClaimRecent(sel.view.UIDNext)
-	} else if f, err := c.account.RecentFrom(c.ctx, sel.box.ID()); err == nil {
-		from = f
-	}
-	if from == 0 {
-		return
-	}
-	for _, x := range added {
-		if x.Row.UID >= from {
-			sel.recent.Add(x.Row.UID)
-		}
-	}
+// keywordsStay reports whether the bits of flags mean the same in the view and in the newest version.
+// A bit that has become another keyword's says nothing when it is compared.
+func (c *conn) keywordsStay() bool {
+	known, now := c.sel.view.Keywords(), c.sel.box.Version().Keywords()
+	return len(known) <= len(now) && slices.Equal(known, now[:len(known)])
 }
 
 // appendFlags appends the flags of a message, in parentheses.
 func (c *conn) appendFlags(dst []byte, r *mailbox.Row) []byte {
 	sel := c.sel
-	text, ok := sel.flagText[r.Flags]
-	if !ok {
-		text = string(imapwire.AppendFlags(nil, sel.view.Flags(r.Flags)))
+	var text string
+	if sel.view.Far(r) {
+		text = string(imapwire.AppendFlags(nil, sel.view.Flags(sel.view.Set(r))))
+	} else if cached, ok := sel.flagText[r.Flags]; ok {
+		text = cached
+	} else {
+		text = string(imapwire.AppendFlags(nil, sel.view.Flags(mailbox.FlagSet{Bits: r.Flags})))
 		if sel.flagText == nil || len(sel.flagText) > 1024 {
 			sel.flagText = map[mailbox.FlagBits]string{}
 		}
 		sel.flagText[r.Flags] = text
 	}
-	if !c.rev2 && !sel.recent.Empty() && sel.recent.Contains(r.UID) {
+	if !c.rev2() && !sel.recent.Empty() && sel.recent.Contains(r.UID) {
 		dst = append(dst, `(\Recent`...)
 		if text != "()" {
 			dst = append(dst, ' ')
@@ -141,38 +127,6 @@ func (c *conn) appendMailboxFlags() {
 		}
 	}
 	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodePermanentFlags, string(imapwire.AppendFlags(nil, permanent)), text)
-}
-
-// resolve returns the messages that a command means, by UID. Sequence numbers that do not exist
-// are an error (RFC 9051 §9, seq-number), UIDs that do not exist are not.
-func (c *conn) resolve(set imap.NumSet) (imap.UIDSet, error) {
-	view := c.sel.view
-	switch set := set.(type) {
-	case imap.UIDSet:
-		return view.Existing(set), nil
-	case imap.SeqSet:
-		if err := c.checkSeqs(set); err != nil {
-			return imap.UIDSet{}, err
-		}
-		return view.UIDs(set), nil
-	}
-	return view.Existing(c.searchRes), nil
-}
-
-func (c *conn) checkSeqs(set imap.SeqSet) error {
-	if n := c.sel.view.Len(); n == 0 || set.Min() > imap.SeqNum(n) || set.Max() > imap.SeqNum(n) {
-		return bad("There is no such message; the mailbox has %d", n)
-	}
-	return nil
-}
-
-// live returns the messages of the set that are still in the mailbox, and whether all are.
-func (c *conn) live(set imap.UIDSet) (imap.UIDSet, bool) {
-	ghosts := c.sel.view.Ghosts()
-	if ghosts.Empty() || ghosts.Intersect(set).Empty() {
-		return set, true
-	}
-	return set.Minus(ghosts), false
 }
 
 // unselect leaves the selected mailbox, if there is one.

@@ -23,6 +23,7 @@ import (
 	"restante/imapserver"
 	"restante/internal/transcript"
 	"restante/store"
+	"restante/store/gate"
 	"restante/store/localstore"
 	"restante/store/memstore"
 )
@@ -49,7 +50,7 @@ func startServer(t testing.TB, s store.Store, change func(*imapserver.Server)) *
 	}
 	cert, pool := certificate(t)
 	ts := &testServer{store: s, certificate: pool, server: &imapserver.Server{
-		Store: s, Auth: a, TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+		Mail: gate.New(s, gate.Owners), Auth: a, TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
 	}}
 	if change != nil {
 		change(ts.server)
@@ -90,14 +91,10 @@ func (ts *testServer) target(t testing.TB, overTLS bool) transcript.Target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, err := ts.store.CreateUser(ctx, name, secret)
-	if err != nil {
+	if _, err := ts.store.CreateUser(ctx, name, secret); err != nil {
 		t.Fatal(err)
 	}
-	account, err := ts.store.Account(ctx, user.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	account := ts.account(t, name)
 	client := &tls.Config{RootCAs: ts.certificate, ServerName: "localhost"}
 	target := transcript.Target{
 		User: name, Password: "secret", StartTLS: client,
@@ -105,20 +102,44 @@ func (ts *testServer) target(t testing.TB, overTLS bool) transcript.Target {
 		Seed: func(box string, msg []byte, flags []imap.Flag, date time.Time) error {
 			e, ok := account.Namespace().Lookup(box)
 			if !ok {
-				if e, err = account.Create(ctx, box, nil); err != nil {
+				out, err := ts.store.Commit(ctx, store.System, &store.Create{Account: account.ID(), Name: box})
+				if err != nil {
 					return err
 				}
+				e = out[0].Created
 			}
-			_, err := account.Append(ctx, e.ID, []store.NewMessage{{
-				Flags: flags, Date: date, Size: int64(len(msg)), Body: bytes.NewReader(msg),
-			}})
-			return err
+			return ts.append(store.Ref{Account: account.ID(), Mailbox: e.ID}, msg, store.NewMessage{Flags: flags, Date: date})
 		},
 	}
 	if overTLS {
 		target.Dial = func() (net.Conn, error) { return tls.Dial("tcp", ts.tls, client) }
 	}
 	return target
+}
+
+// account opens the account of a user until the end of the test.
+func (ts *testServer) account(t testing.TB, name string) store.Account {
+	t.Helper()
+	user, err := ts.store.User(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := ts.store.Account(context.Background(), store.System, user.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { account.Close() })
+	return account
+}
+
+// append adds a message to a mailbox; m has what is to be known besides its octets.
+func (ts *testServer) append(ref store.Ref, msg []byte, m store.NewMessage) (err error) {
+	ctx := context.Background()
+	if m.Body, err = ts.store.Stage(ctx, store.System, ref.Account, bytes.NewReader(msg)); err != nil {
+		return err
+	}
+	_, err = ts.store.Commit(ctx, store.System, &store.Append{Mailbox: ref, Messages: []store.NewMessage{m}})
+	return err
 }
 
 func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {

@@ -14,7 +14,7 @@ import (
 // UIDs must ascend from v.UIDNext on, and their mod-sequences be above v.HighestModSeq or all the
 // same. ErrTooManyKeywords.
 func (v *Version) Append(rows []Row, far map[imap.UID]FarBits) (*Version, error) {
-	n := *v
+	n := v.derive()
 	if len(far) > 0 {
 		n.tidyFar()
 	}
@@ -34,7 +34,7 @@ func (v *Version) Append(rows []Row, far map[imap.UID]FarBits) (*Version, error)
 		n.UIDNext = r.UID + 1
 		n.HighestModSeq = max(n.HighestModSeq, r.ModSeq)
 	}
-	return &n, nil
+	return n, nil
 }
 
 // append adds a row: in place, behind what other versions see, unless one of them has done so before.
@@ -89,7 +89,7 @@ func (v *Version) Unchanged(set imap.UIDSet, since imap.ModSeq) (unchanged, modi
 // how many of them it changed; only those get the mod-sequence. When none did, it is v itself.
 // ErrTooManyKeywords.
 func (v *Version) Store(set imap.UIDSet, op imap.StoreOp, flags FlagSet, modseq imap.ModSeq) (*Version, int, error) {
-	n := *v
+	n := v.derive()
 	n.tidyFar()
 	near := flags.Far == FarBits{}
 	changed := 0
@@ -128,13 +128,13 @@ func (v *Version) Store(set imap.UIDSet, op imap.StoreOp, flags FlagSet, modseq 
 		return v, 0, nil
 	}
 	n.HighestModSeq = max(n.HighestModSeq, modseq)
-	return &n, changed, nil
+	return n, changed, nil
 }
 
 // Expunge returns the version without the messages of the set, only those with \Deleted when
 // onlyDeleted is set, and the removed rows. When there are none, it is v itself.
 func (v *Version) Expunge(set imap.UIDSet, onlyDeleted bool, modseq imap.ModSeq) (*Version, []Row) {
-	n := *v
+	n := v.derive()
 	removed := n.remove(set, onlyDeleted)
 	if len(removed) == 0 {
 		return v, nil
@@ -145,7 +145,7 @@ func (v *Version) Expunge(set imap.UIDSet, onlyDeleted bool, modseq imap.ModSeq)
 	}
 	n.history = n.history.add(gone, modseq)
 	n.HighestModSeq = max(n.HighestModSeq, modseq)
-	return &n, removed
+	return n, removed
 }
 
 // remove takes messages out of a version that is being made, and returns them.

@@ -132,7 +132,7 @@ func Retain(old, new *Version) *Version {
 	if len(gone) == 0 {
 		return new
 	}
-	v := *new
+	v := new.derive()
 	v.ghosts = imap.UIDSet{}
 	v.chunks = make([]chunk, 0, len(new.chunks)+1)
 	j, k := 0, 0
@@ -167,7 +167,7 @@ func Retain(old, new *Version) *Version {
 		v.chunks = append(v.chunks, c)
 	}
 	v.recount(0)
-	return &v
+	return v
 }
 
 // Dirty yields, for a driver that stores rows by chunk, the chunks that differ between two

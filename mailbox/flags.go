@@ -2,11 +2,9 @@ package mailbox
 
 import (
 	"errors"
-	"hash/maphash"
+	"maps"
 	"math/bits"
 	"slices"
-
-	"github.com/benbjohnson/immutable"
 
 	"restante/imap"
 )
@@ -112,45 +110,44 @@ func keywordSet(i int) (s FlagSet) {
 // farTable holds the different FarBits of a mailbox's rows, so that a row needs only a number. It
 // is nil for a mailbox without.
 type farTable struct {
-	sets   *immutable.List[FarBits]
-	index  *immutable.Map[FarBits, uint32]
-	tidied int // how many sets were in use when that was last found out
+	sets   []FarBits
+	index  map[FarBits]uint32 // to the place in sets, plus 1
+	tidied int                // how many sets were in use when that was last found out
 }
 
-// maxFarSets is how many FarBits a table may hold: about 4 MiB.
-const maxFarSets = 1 << 16
-
-type farHasher struct{ seed maphash.Seed }
-
-var farHash = farHasher{maphash.MakeSeed()}
-
-func (h farHasher) Hash(b FarBits) uint32   { return uint32(maphash.Comparable(h.seed, b)) }
-func (h farHasher) Equal(a, b FarBits) bool { return a == b }
-
-// add returns the table with the set, and the set's number, which is 0 for the empty one. It
-// reports false when there is no room.
-func (t *farTable) add(b FarBits) (*farTable, uint32, bool) {
-	if b == (FarBits{}) {
-		return t, 0, true
-	}
-	if t == nil {
-		t = &farTable{immutable.NewList[FarBits](), immutable.NewMap[FarBits, uint32](farHash), 0}
-	}
-	if n, ok := t.index.Get(b); ok {
-		return t, n, true
-	}
-	n := uint32(t.sets.Len() + 1)
-	if n > maxFarSets {
-		return t, 0, false
-	}
-	return &farTable{t.sets.Append(b), t.index.Set(b, n), t.tidied}, n, true
-}
+// maxFarSets is how many FarBits a table may hold: about 2 MiB.
+const maxFarSets = 1 << 15
 
 func (t *farTable) get(n uint32) FarBits {
 	if n == 0 {
 		return FarBits{}
 	}
-	return t.sets.Get(int(n - 1))
+	return t.sets[n-1]
+}
+
+// farNumber returns the number of a set, 0 for the empty one. A version that is being made gets a
+// table of its own for a new one. It reports false when there is no room.
+func (v *Version) farNumber(b FarBits) (uint32, bool) {
+	if b == (FarBits{}) {
+		return 0, true
+	}
+	if v.far != nil {
+		if n, ok := v.far.index[b]; ok {
+			return n, true
+		}
+	}
+	switch {
+	case v.far == nil:
+		v.far, v.ownFar = &farTable{index: map[FarBits]uint32{}}, true
+	case len(v.far.sets) >= maxFarSets:
+		return 0, false
+	case !v.ownFar:
+		v.far, v.ownFar = &farTable{slices.Clone(v.far.sets), maps.Clone(v.far.index), v.far.tidied}, true
+	}
+	v.far.sets = append(v.far.sets, b)
+	n := uint32(len(v.far.sets))
+	v.far.index[b] = n
+	return n, true
 }
 
 // Set returns the flags of one of v's rows.
@@ -168,7 +165,7 @@ func (v *Version) Far(r *Row) bool { return r.far != 0 }
 // when there are too many different sets.
 func (v *Version) setFlags(r *Row, s FlagSet) (ok bool) {
 	r.Flags = s.Bits
-	v.far, r.far, ok = v.far.add(s.Far)
+	r.far, ok = v.farNumber(s.Far)
 	return ok
 }
 
@@ -176,7 +173,7 @@ func (v *Version) setFlags(r *Row, s FlagSet) (ok bool) {
 // may be many. It is called before rows change, for it numbers the sets anew.
 func (v *Version) tidyFar() {
 	old := v.far
-	if old == nil || old.sets.Len() < max(maxFarSets/4, 2*old.tidied) {
+	if old == nil || len(old.sets) < max(maxFarSets/4, 2*old.tidied) {
 		return
 	}
 	v.far = nil
@@ -186,13 +183,14 @@ func (v *Version) tidyFar() {
 		if !slices.ContainsFunc(c.rows, func(r Row) bool { return r.far != 0 }) {
 			continue
 		}
-		c.rows = slices.Clone(c.rows)
-		for j := range c.rows {
-			v.far, c.rows[j].far, _ = v.far.add(old.get(c.rows[j].far))
+		rows := slices.Clone(c.rows)
+		for j := range rows {
+			rows[j].far, _ = v.farNumber(old.get(rows[j].far))
 		}
+		c.setRows(rows)
 	}
 	if v.far != nil {
-		v.far.tidied = v.far.sets.Len()
+		v.far.tidied = len(v.far.sets)
 	}
 }
 
@@ -279,10 +277,10 @@ func (v *Version) learn(flags []imap.Flag, limit int) (*Version, FlagSet, error)
 // addKeyword returns the version that knows f, of at most limit keywords. The places of the flags in
 // keep are not given away.
 func (v *Version) addKeyword(f imap.Flag, keep FlagSet, limit int) (*Version, FlagSet, error) {
-	n := *v
+	n := v.derive()
 	if len(v.keywords) < limit {
 		n.keywords = append(slices.Clone(v.keywords), f)
-		return &n, keywordSet(len(v.keywords)), nil
+		return n, keywordSet(len(v.keywords)), nil
 	}
 	used := keep
 	for _, r := range v.Rows() {
@@ -292,7 +290,7 @@ func (v *Version) addKeyword(f imap.Flag, keep FlagSet, limit int) (*Version, Fl
 		if one := keywordSet(i); !used.Intersects(one) {
 			n.keywords = slices.Clone(v.keywords)
 			n.keywords[i] = f
-			return &n, one, nil
+			return n, one, nil
 		}
 	}
 	return v, FlagSet{}, ErrTooManyKeywords

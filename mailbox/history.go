@@ -119,13 +119,13 @@ func (v *Version) Removed(since imap.ModSeq) iter.Seq[Expunged] { return v.histo
 // WithHistory returns the version with a history as it was stored, which has at most so many
 // octets, 16 for each run of UIDs; 0 is DefaultHistory.
 func (v *Version) WithHistory(since imap.ModSeq, removed []Expunged, octets int) *Version {
-	n := *v
+	n := v.derive()
 	n.history = history{since: since, octets: octets}
 	for _, x := range removed {
 		n.history.push(x)
 	}
 	n.history.trim()
-	return &n
+	return n
 }
 
 // Changes is what has happened in a mailbox after a mod-sequence: all that somebody needs who
@@ -205,7 +205,7 @@ func (v *Version) Apply(c *Changes) (*Version, error) {
 	case c.Deleted:
 		return v.WithDeleted(c.HighestModSeq), nil
 	}
-	n := *v
+	n := v.derive()
 	n.keywords = c.Keywords
 	n.removeKnown(c)
 	n.tidyFar()

@@ -20,6 +20,7 @@ type Version struct {
 
 	keywords []imap.Flag
 	far      *farTable
+	ownFar   bool    // the table is this version's own: only while it is being made
 	chunks   []chunk // in UID order, none empty
 	history  history
 	count    int
@@ -84,6 +85,13 @@ func Load(c Counts, keywords []imap.Flag, rows []Row, far map[imap.UID]FarBits) 
 	}
 	v.recount(0)
 	return v, nil
+}
+
+// derive returns the beginning of a version that is made of v.
+func (v *Version) derive() *Version {
+	n := *v
+	n.ownFar = false
+	return &n
 }
 
 // Counts returns what STATUS tells.

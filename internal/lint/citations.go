@@ -11,14 +11,14 @@ func citations(t *Tree) (out []string) {
 		}
 		text := string(f.Src)
 		seen := map[string]bool{}
-		for _, c := range Citations(text) {
+		for _, c := range f.Citations() {
 			if key := c.Key(); !t.Index[key] && !seen[key] {
 				seen[key] = true
 				offset := max(0, strings.Index(text, "RFC "+c.RFC))
 				if i := strings.Index(text, "§"+c.Number); i >= 0 {
 					offset = i
 				}
-				out = append(out, f.line(offset, "RFC %s has no section %s in docs/rfc-index.tsv", c.RFC, c.Number))
+				out = append(out, f.line(offset, "RFC %s has no section %s in %s", c.RFC, c.Number, IndexPath))
 			}
 		}
 	}

@@ -3,6 +3,6 @@
 // checks the whole module, as part of go test ./...; the rules themselves are tested on code that
 // breaks them.
 //
-// It also reads and writes docs/rfc-index.tsv, the list of RFC sections with what became of them;
-// the command rfcindex brings that list up to date.
+// It also reads and formats docs/rfc-index.tsv, the list of RFC sections with what became of them and
+// the files that cite them; the command rfcindex brings that list up to date.
 package lint

@@ -35,9 +35,27 @@ var allowed = map[string][]string{
 	"internal/servertest":    {},
 	"internal/transcript":    {"imap"},
 
-	"cmd/...": {"..."},
-	"bench":   {"..."},
-	"peers":   {"..."},
+	"cmd/restante":                   {"..."},
+	"cmd/restante/internal/cli":      {},
+	"cmd/restante/internal/terminal": {},
+	"cmd/restante/internal/config":   {},
+	"cmd/restante/internal/output":   {"cmd/restante/internal/terminal"},
+	"cmd/restante/internal/query":    {"imap"},
+	"cmd/restante/internal/mailfile": {"imap", "imapclient", "message"},
+	"cmd/restante/internal/account": {"auth/sasl", "imapclient",
+		"cmd/restante/internal/config", "cmd/restante/internal/terminal"},
+	"cmd/restante/internal/client": {"imap", "imapclient", "message",
+		"cmd/restante/internal/account", "cmd/restante/internal/cli", "cmd/restante/internal/config",
+		"cmd/restante/internal/output", "cmd/restante/internal/query", "cmd/restante/internal/terminal"},
+	"cmd/restante/internal/admin": {"auth", "auth/sasl", "imap", "mailbox", "store", "store/localstore", "summary",
+		"cmd/restante/internal/cli", "cmd/restante/internal/config", "cmd/restante/internal/mailfile",
+		"cmd/restante/internal/output", "cmd/restante/internal/terminal"},
+	"cmd/restante/internal/server": {"auth", "imap", "imapserver", "lmtp", "message", "store/localstore",
+		"cmd/restante/internal/admin", "cmd/restante/internal/cli", "cmd/restante/internal/config",
+		"cmd/restante/internal/mailfile"},
+
+	"bench":     {"..."},
+	"peers/...": {"..."},
 }
 
 // imports checks the direction of the packages.

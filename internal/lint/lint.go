@@ -64,10 +64,10 @@ var Rules = []Rule{
 	{"tests are skipped by one helper", skips},
 }
 
-// text are the files that are read besides Go.
-var text = []string{".md", ".imap", ".sh", ".tsv", ".toml", ".txtar"}
+// text are the files that are read besides Go and the inputs of fuzz targets.
+var text = []string{".md", ".imap", ".sh", ".tsv", ".toml", ".txtar", ".txt", ".eml"}
 
-// Load reads the module in root.
+// Load reads the module in root, and those in its folders.
 func Load(root string) (*Tree, error) {
 	t := &Tree{Index: map[string]bool{}}
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
@@ -85,19 +85,20 @@ func Load(root string) (*Tree, error) {
 			return nil
 		}
 		ext := filepath.Ext(p)
-		if ext != ".go" && !slices.Contains(text, ext) && !strings.HasPrefix(rel, ".ci/") && d.Name() != "Makefile" {
+		rel = filepath.ToSlash(rel)
+		if ext != ".go" && !slices.Contains(text, ext) && !strings.HasPrefix(rel, ".ci/") && !strings.Contains(rel, "testdata/fuzz/") {
 			return nil
 		}
 		src, err := os.ReadFile(p)
 		if err != nil {
 			return err
 		}
-		return t.add(filepath.ToSlash(rel), src)
+		return t.add(rel, src)
 	})
 	if err != nil {
 		return nil, err
 	}
-	sections, err := ReadIndex(filepath.Join(root, "docs", "rfc-index.tsv"))
+	sections, err := ReadIndex(root)
 	for _, s := range sections {
 		t.Index[s.Key()] = true
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"restante/internal/lint"
@@ -26,7 +25,7 @@ func parse(rfc, text string) (out []lint.Section) {
 		if m == nil || contents.MatchString(line) {
 			continue
 		}
-		path := number(m[1])
+		path := lint.Section{Number: m[1]}.Path()
 		if !follows(last, path) {
 			continue
 		}
@@ -49,20 +48,7 @@ func at(lines []string, i int) string {
 	return ""
 }
 
-// letters is where appendices begin, behind every section's number.
-const letters = 1000
-
-// number turns 6.4.1 and A.1 into comparable numbers.
-func number(s string) (path []int) {
-	for part := range strings.SplitSeq(s, ".") {
-		n, err := strconv.Atoi(part)
-		if err != nil {
-			n = letters + int(part[0]-'A')
-		}
-		path = append(path, n)
-	}
-	return path
-}
+var appendixA = lint.Section{Number: "A"}.Path()
 
 // follows reports whether a section can come after another: as its first part, or next to it or
 // to what it is part of; one may be missing in between. A first appendix can follow everything.
@@ -71,7 +57,7 @@ func follows(last, path []int) bool {
 	if last == nil {
 		return slices.Equal(path, []int{1}) || slices.Equal(path, []int{0}) || len(path) > 2
 	}
-	if slices.Equal(path, append(slices.Clone(last), 1)) || slices.Equal(path, []int{letters}) && last[0] < letters {
+	if slices.Equal(path, append(slices.Clone(last), 1)) || slices.Equal(path, appendixA) && last[0] < appendixA[0] {
 		return true
 	}
 	n := len(path)

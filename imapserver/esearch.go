@@ -1,0 +1,47 @@
+package imapserver
+
+import (
+	"restante/imap"
+	"restante/imapwire"
+)
+
+// esearchExtension is SEARCH RETURN (MIN MAX ALL COUNT).
+var esearchExtension = extension{
+	name: "ESEARCH", rfc: "RFC 4731",
+	capabilities: afterLogin(string(imap.CapESearch)),
+	searchReturns: []searchReturn{
+		{
+			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Min }),
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
+				if len(hits) > 0 {
+					d.Min, d.Items = hits[0].number(d.UID), d.Items|imapwire.ESearchMin
+				}
+			},
+		},
+		{
+			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Max }),
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
+				if len(hits) > 0 {
+					d.Max, d.Items = hits[len(hits)-1].number(d.UID), d.Items|imapwire.ESearchMax
+				}
+			},
+		},
+		{
+			// Without an option ALL is meant (RFC 9051 §6.4.4).
+			given: func(cmd *imapwire.Search) bool {
+				return cmd.Return == nil || cmd.Return.All || *cmd.Return == imapwire.SearchReturn{}
+			},
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
+				if len(hits) > 0 {
+					d.All, d.Items = hitNumbers(hits, d.UID), d.Items|imapwire.ESearchAll
+				}
+			},
+		},
+		{
+			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Count }),
+			add: func(d *imapwire.ESearchData, hits []searchHit) {
+				d.Count, d.Items = uint32(len(hits)), d.Items|imapwire.ESearchCount
+			},
+		},
+	},
+}

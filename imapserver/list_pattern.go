@@ -1,0 +1,83 @@
+package imapserver
+
+import (
+	"strings"
+
+	"restante/imap"
+	"restante/mailbox"
+)
+
+// listMatcher returns a function that reports whether a name matches one of the patterns, each behind
+// the reference (RFC 9051 §6.3.9).
+func listMatcher(ref string, patterns []string) func(name string) bool {
+	var full []listPattern
+	for _, p := range patterns {
+		p = ref + p
+		full = append(full, newListPattern(p))
+		// INBOX is INBOX in any case (RFC 9051 §5.1).
+		if n := len(imap.Inbox); len(p) >= n && p[:n] != imap.Inbox && strings.EqualFold(p[:n], imap.Inbox) {
+			full = append(full, newListPattern(imap.Inbox+p[n:]))
+		}
+	}
+	return func(name string) bool {
+		for _, p := range full {
+			if p.match(name) || name == imap.Inbox && newListPattern(strings.ToUpper(p.text)).match(name) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// listPattern is a pattern of LIST, in which "*" stands for anything and "%" for anything within one
+// level.
+type listPattern struct {
+	text     string
+	literals int // octets that are not wildcards: no name that is shorter matches
+}
+
+// newListPattern returns the pattern with every run of wildcards made one, so that a long pattern
+// costs no more than a long name.
+func newListPattern(s string) listPattern {
+	var p listPattern
+	out := make([]byte, 0, len(s))
+	for _, c := range []byte(s) {
+		switch last := len(out) - 1; {
+		case c != '*' && c != '%':
+			p.literals++
+		case last >= 0 && (out[last] == '*' || out[last] == c):
+			continue
+		case last >= 0 && out[last] == '%':
+			out = out[:last]
+		}
+		out = append(out, c)
+	}
+	p.text = string(out)
+	return p
+}
+
+// match reports whether a name matches. It takes about 2*len(name)² steps at most.
+func (p listPattern) match(name string) bool {
+	if p.literals > len(name) {
+		return false
+	}
+	// reached[i] says that the pattern so far matches name[:i].
+	reached := make([]bool, len(name)+1)
+	reached[0] = true
+	for _, c := range []byte(p.text) {
+		switch c {
+		case '*', '%':
+			for i := range len(name) {
+				if reached[i] && (c == '*' || name[i] != mailbox.Delim) {
+					reached[i+1] = true
+				}
+			}
+		default:
+			for i := len(name); i > 0; i-- {
+				reached[i] = reached[i-1] && name[i-1] == c
+			}
+			reached[0] = false
+		}
+	}
+	return reached[len(name)]
+}

@@ -1,0 +1,114 @@
+package imapserver
+
+import (
+	"io"
+
+	"restante/imap"
+	"restante/mailbox"
+	"restante/message"
+	"restante/store"
+	"restante/summary"
+)
+
+// openMessage is one message while FETCH or SEARCH looks at it. What it needs is opened when it is
+// needed.
+type openMessage struct {
+	c    *conn
+	seq  imap.SeqNum
+	row  mailbox.Row
+	sum  summary.Summary
+	body store.Body
+	st   *message.Structure
+}
+
+// reset makes it another message, whose summary is given when it has been read already.
+func (m *openMessage) reset(seq imap.SeqNum, row *mailbox.Row, sum summary.Summary) {
+	m.close()
+	m.seq, m.row, m.sum, m.st = seq, *row, sum, nil
+}
+
+func (m *openMessage) close() {
+	if m.body != nil {
+		m.body.Close()
+		m.body = nil
+	}
+}
+
+// open returns the message's octets.
+func (m *openMessage) open() (store.Body, error) {
+	if m.body == nil {
+		body, err := m.c.sel.box.Body(m.c.ctx, &m.row)
+		if err != nil {
+			return nil, err
+		}
+		m.body = body
+	}
+	return m.body, nil
+}
+
+// summary returns the message's summary. One that is missing, or that another version wrote, is
+// made again from the message.
+func (m *openMessage) summary() (summary.Summary, error) {
+	if m.sum.Valid() {
+		return m.sum, nil
+	}
+	body, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	w, finish := summary.NewBuilder()
+	if _, err := io.Copy(w, io.NewSectionReader(body, 0, body.Size())); err != nil {
+		return nil, err
+	}
+	m.sum = finish()
+	return m.sum, nil
+}
+
+// structure returns where the message's parts are.
+func (m *openMessage) structure() (*message.Structure, error) {
+	if m.st == nil {
+		sum, err := m.summary()
+		if err != nil {
+			return nil, err
+		}
+		if m.st = sum.Structure(); m.st == nil {
+			body, err := m.open()
+			if err != nil {
+				return nil, err
+			}
+			if m.st, err = message.Parse(io.NewSectionReader(body, 0, body.Size())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m.st, nil
+}
+
+// maxHeader is how many octets of a header are searched for fields.
+const maxHeader = 16 << 20
+
+// headerFields returns the header fields of the given names, as they are in the message, and perhaps
+// others.
+func (m *openMessage) headerFields(names []string) ([]byte, error) {
+	sum, err := m.summary()
+	if err != nil {
+		return nil, err
+	}
+	if block, ok := sum.HeaderFields(nil, names, false); ok {
+		return block, nil
+	}
+	return m.readHeader(message.Range{Len: sum.HeaderLen()})
+}
+
+// readHeader returns the octets of a header, or the first of one that is too long.
+func (m *openMessage) readHeader(r message.Range) ([]byte, error) {
+	body, err := m.open()
+	if err != nil {
+		return nil, err
+	}
+	header := make([]byte, min(r.Len, maxHeader))
+	if _, err := body.ReadAt(header, r.Off); err != nil && err != io.EOF {
+		return nil, err
+	}
+	return header, nil
+}

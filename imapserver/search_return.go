@@ -1,0 +1,79 @@
+package imapserver
+
+import (
+	"restante/imap"
+	"restante/imapwire"
+)
+
+// searchReturn serves a return option of SEARCH (RFC 4466 §2.6.1). One of its functions may
+// be nil.
+type searchReturn struct {
+	given func(*imapwire.Search) bool
+	// add adds to the response what the option asks for. Without an option that adds something there
+	// is none.
+	add func(d *imapwire.ESearchData, hits []searchHit)
+	// done is called behind every search, one that has failed too.
+	done func(c *conn, cmd *imapwire.Search, hits []searchHit, err error)
+}
+
+// searchHit is a message that was found.
+type searchHit struct {
+	seq imap.SeqNum
+	uid imap.UID
+}
+
+// number returns what the client knows the message by.
+func (h searchHit) number(uid bool) uint32 {
+	if uid {
+		return uint32(h.uid)
+	}
+	return uint32(h.seq)
+}
+
+// returnAsks is whether a command has one of the options that imapwire.SearchReturn has.
+func returnAsks(option func(*imapwire.SearchReturn) bool) func(*imapwire.Search) bool {
+	return func(cmd *imapwire.Search) bool { return cmd.Return != nil && option(cmd.Return) }
+}
+
+// searchReturns are the return options that a command has.
+func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn) {
+	for _, r := range c.s.features.searchReturns {
+		if r.given(cmd) {
+			returns = append(returns, r)
+		}
+	}
+	return returns
+}
+
+// answerESearch is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
+func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits []searchHit) {
+	d := imapwire.ESearchData{Tag: c.tag, UID: cmd.UID}
+	asked := false
+	for _, r := range returns {
+		if r.add != nil {
+			r.add(&d, hits)
+			asked = true
+		}
+	}
+	if asked {
+		c.out = imapwire.AppendESearch(c.out, &d)
+	}
+}
+
+func hitNumbers(hits []searchHit, uid bool) imap.NumSet {
+	if uid {
+		return hitUIDs(hits)
+	}
+	var s imap.SeqSet
+	for i := range hits {
+		s.Add(hits[i].seq)
+	}
+	return s
+}
+
+func hitUIDs(hits []searchHit) (s imap.UIDSet) {
+	for i := range hits {
+		s.Add(hits[i].uid)
+	}
+	return s
+}
