@@ -194,8 +194,7 @@ func (v *Version) ChangedSince(since imap.ModSeq) iter.Seq2[imap.SeqNum, *Row] {
 var ErrMisfit = errors.New("mailbox: the changes do not follow this version")
 
 // Apply returns the version that the changes make of v. They must tell everything after a
-// mod-sequence that v has reached: ErrMisfit. What v knows already does no harm. v must be the
-// newest version of its line, see Append.
+// mod-sequence that v has reached: ErrMisfit. What v knows already does no harm.
 func (v *Version) Apply(c *Changes) (*Version, error) {
 	switch {
 	case c.UIDValidity != v.UIDValidity || c.Since > v.HighestModSeq:

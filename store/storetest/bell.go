@@ -33,7 +33,7 @@ func (e *env) wantBell(what string, bell <-chan struct{}) {
 	select {
 	case <-bell:
 	case <-time.After(patience):
-		e.Errorf("%s: the bell does not ring", what)
+		e.Fatalf("%s: the bell does not ring", what)
 	}
 }
 

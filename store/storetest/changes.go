@@ -18,22 +18,6 @@ func (e *env) changes(b store.Mailbox, since imap.ModSeq) *mailbox.Changes {
 	return c
 }
 
-// detach returns a copy of a version that shares nothing with it: changes can be applied to it
-// though it is not the newest one.
-func (e *env) detach(v *mailbox.Version) *mailbox.Version {
-	e.Helper()
-	var rows []mailbox.Row
-	far := map[imap.UID]mailbox.FarBits{}
-	for _, r := range v.Rows() {
-		if rows = append(rows, *r); v.Far(r) {
-			far[r.UID] = v.Set(r).Far
-		}
-	}
-	out, err := mailbox.Load(v.Counts(), v.Keywords(), rows, far)
-	e.must(err)
-	return out.WithHistory(v.HistorySince(), slices.Collect(v.Removed(0)), 0)
-}
-
 // sameVersion says how got, which was made of changes, differs from the mailbox.
 func sameVersion(got, want *mailbox.Version) error {
 	if g, w := describeVersion(got), describeVersion(want); g != w {
@@ -149,7 +133,7 @@ func testChanges(e *env) {
 		}
 	}
 	for range 40 {
-		versions = append(versions, e.detach(b.Version()))
+		versions = append(versions, b.Version())
 		removed = append(removed, e.randomChange(rnd, b, other))
 		check("after a change")
 	}
@@ -158,7 +142,7 @@ func testChanges(e *env) {
 		a = e.account("ann")
 		b, other = e.box(a, "INBOX"), e.box(a, "other")
 		check("after reopening")
-		versions = append(versions, e.detach(b.Version()))
+		versions = append(versions, b.Version())
 		removed = append(removed, e.randomChange(rnd, b, other))
 		check("after reopening and a change")
 	}
@@ -222,7 +206,7 @@ func testChangesTooOld(e *env) {
 	uids := uidsOf(b.Version())
 	const runs = 64
 	for i := 0; i+2*runs < len(uids); i += 2 * runs {
-		versions = append(versions, e.detach(b.Version()))
+		versions = append(versions, b.Version())
 		set := imap.UIDSet{}
 		for j := range runs {
 			set.Add(uids[i+2*j])
@@ -245,7 +229,7 @@ func testChangesTooOld(e *env) {
 	if now := check(); now > told {
 		e.Errorf("before reopening the changes were known from %d versions on, now from %d", told, now)
 	}
-	versions, removed = append(versions, e.detach(b.Version())), append(removed, imap.UIDs(uids[1]))
+	versions, removed = append(versions, b.Version()), append(removed, imap.UIDs(uids[1]))
 	e.expunge(b, uids[1])
 	if check() == 0 {
 		e.Error("the last change is not known")
@@ -256,11 +240,11 @@ func testChangesTooOld(e *env) {
 func testChangesDeleted(e *env) {
 	a := e.account("ann")
 	b := e.box(a, "gone")
-	versions := []*mailbox.Version{e.detach(b.Version())}
+	versions := []*mailbox.Version{b.Version()}
 	uids := e.fill(b, 3)
-	versions = append(versions, e.detach(b.Version()))
+	versions = append(versions, b.Version())
 	e.expunge(b, uids[0])
-	versions = append(versions, e.detach(b.Version()))
+	versions = append(versions, b.Version())
 	e.one(&store.Delete{Account: a.ID(), Name: "gone"})
 	for _, old := range versions {
 		c := e.changes(b, old.HighestModSeq)

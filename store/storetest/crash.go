@@ -82,6 +82,9 @@ func testCrash(t *testing.T, o Opener, tear func(string, *rand.Rand) string) {
 	}
 }
 
+// stuckAfter is how long a writer may take for all that it is to do, on any machine.
+const stuckAfter = 5 * time.Minute
+
 // load takes the state as the store says it is.
 func (c *crash) load() {
 	c.Helper()
@@ -135,7 +138,7 @@ func (c *crash) round(n int) {
 	// acknowledged; or, every fourth time, while it opens the store.
 	count, begun, opening := 1+c.rnd.IntN(500), c.rnd.IntN(2) == 0, n%4 == 3
 	acknowledged := 0
-	stuck := time.AfterFunc(4*patience, kill)
+	stuck := time.AfterFunc(stuckAfter, kill)
 	defer stuck.Stop()
 
 	var failure error

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,10 +17,9 @@ type modelOp struct {
 	drv, ref store.Op
 	box      *modelBox // that it is about, nil for names
 	to       *modelBox // of Copy
-	mustFail bool      // with MustExist, as far as can be foreseen
 }
 
-// draft is a commit that is being drawn.
+// modelDraft is a commit that is being drawn.
 type modelDraft struct {
 	ops     []modelOp
 	names   map[*modelAccount]*mailbox.Namespace // what the operations so far make of memstore's
@@ -28,6 +28,7 @@ type modelDraft struct {
 	ref     store.Staged
 	bodies  []store.Staged // all of the driver's
 	refs    []store.Staged
+	stale   bool // one of them is discarded
 	touched map[*modelBox]bool
 }
 
@@ -52,9 +53,11 @@ func (m *model) commitStep() {
 	outD, errD := m.store.Commit(m.ctx, store.System, drv...)
 	outR, errR := m.ref.store.Commit(m.ctx, store.System, ref...)
 	m.did("which returned %v", errR)
-	if m.same(errD, errR) {
+	switch {
+	case d.stale && errors.Is(errD, store.ErrStale) && errR != nil: // whatever else is wrong
+	case m.same(errD, errR):
 		m.compareOutcomes(d, outD, outR)
-	} else {
+	default:
 		m.sawFailure(d, errR)
 	}
 	for _, s := range append(d.bodies, d.refs...) {
@@ -228,6 +231,7 @@ func (m *model) drawBody(d *modelDraft) {
 	if m.rnd.IntN(50) == 0 {
 		d.drv.Discard()
 		d.ref.Discard()
+		d.stale = true
 	}
 }
 

@@ -132,7 +132,7 @@ func (m *model) compareChanges(b *modelBox, drv, ref store.Mailbox) {
 	if len(d.Rows) != len(r.Rows) {
 		m.failf("mailbox %d: %d messages have changed, want %d", b.refID, len(d.Rows), len(r.Rows))
 	}
-	got, err := m.detach(b.drv).Apply(d)
+	got, err := b.drv.Apply(d)
 	if err == nil {
 		err = sameVersion(got, drv.Version())
 	}
