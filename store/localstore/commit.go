@@ -104,7 +104,7 @@ func accountOf(op store.Op) store.AccountID {
 	return 0
 }
 
-// takeBodies makes sure that nobody else uses the bodies.
+// takeBodies makes sure that nobody else uses the bodies. One that is stale is left to the change.
 func (c *commit) takeBodies() error {
 	octets := int64(0)
 	for i, op := range c.ops {
@@ -113,24 +113,26 @@ func (c *commit) takeBodies() error {
 			continue
 		}
 		for j := range a.Messages {
-			m := &a.Messages[j]
-			b, ok := m.Body.(*staged)
-			isNew := false
-			if ok = ok && b.s == c.s; ok {
-				isNew, ok = b.use(c)
+			octets += int64(len(a.Messages[j].Summary))
+			b, ok := a.Messages[j].Body.(*staged)
+			if !ok || b.s != c.s {
+				continue
 			}
-			if !ok {
-				return &store.OpError{Index: i, Ref: a.Mailbox, Err: store.ErrStale}
-			}
-			if isNew {
+			if b.use(c) {
 				c.bodies = append(c.bodies, b)
 			}
-			if octets += int64(len(b.body) + len(m.Summary)); octets > maxCommit {
+			if octets += int64(len(b.body)); octets > maxCommit {
 				return &store.OpError{Index: i, Ref: a.Mailbox, Err: tooBig(maxCommit)}
 			}
 		}
 	}
 	return nil
+}
+
+// has reports whether the commit uses a body.
+func (c *commit) has(body store.Staged) bool {
+	b, ok := body.(*staged)
+	return ok && b.s == c.s && b.isUsed(c)
 }
 
 // letGo ends the use of the bodies.
@@ -191,6 +193,9 @@ func (c *commit) linkBodies() error {
 			continue
 		}
 		for i := range a.Messages {
+			if !c.has(a.Messages[i].Body) {
+				continue
+			}
 			b := a.Messages[i].Body.(*staged)
 			if b.file == 0 {
 				continue

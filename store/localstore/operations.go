@@ -49,6 +49,9 @@ func (c *commit) append(t *tx, op *store.Append, out *store.Outcome) error {
 	now := time.Now()
 	for i := range op.Messages {
 		m, dst := &op.Messages[i], &r.messages[i]
+		if !c.has(m.Body) {
+			return store.ErrStale
+		}
 		date, saved := m.Date, m.Saved
 		if date.IsZero() {
 			date = now

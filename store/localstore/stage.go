@@ -264,17 +264,23 @@ func (b *staged) Discard() {
 	}
 }
 
-// use says that a commit has begun that uses the body, unless it has said so before. ok is false when
-// the body is not there any more, or another commit uses it.
-func (b *staged) use(c *commit) (isNew, ok bool) {
+// use says that a commit has begun that uses the body. It returns false when the body is not there any
+// more, or a commit uses it, be it this one.
+func (b *staged) use(c *commit) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.mu.gone || b.mu.discarded || b.mu.user != nil && b.mu.user != c {
-		return false, false
+	if b.mu.gone || b.mu.discarded || b.mu.user != nil {
+		return false
 	}
-	isNew = b.mu.user == nil
 	b.mu.user = c
-	return isNew, true
+	return true
+}
+
+// isUsed reports whether the commit uses the body.
+func (b *staged) isUsed(c *commit) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.user == c
 }
 
 // used says that the commit has ended. kept is whether the body is, or may be, a part of a message.
