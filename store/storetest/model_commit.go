@@ -54,7 +54,8 @@ func (m *model) commitStep() {
 	outR, errR := m.ref.store.Commit(m.ctx, store.System, ref...)
 	m.did("which returned %v", errR)
 	switch {
-	case d.stale && errors.Is(errD, store.ErrStale) && errR != nil: // whatever else is wrong
+	case d.stale && errors.Is(errD, store.ErrStale) && errR != nil:
+		m.saw("stale", true) // whatever else is wrong
 	case m.same(errD, errR):
 		m.compareOutcomes(d, outD, outR)
 	default:
@@ -380,8 +381,6 @@ func (m *model) sawFailure(d *modelDraft, err error) {
 	switch op.Err {
 	case store.ErrGone:
 		m.saw("must exist, and do not", true)
-	case store.ErrStale:
-		m.saw("stale", true)
 	case store.ErrNotFound:
 		m.saw("no such mailbox", d.ops[op.Index].box != nil)
 	case mailbox.ErrTooManyKeywords:
