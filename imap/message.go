@@ -31,7 +31,8 @@ type Message struct {
 	Bodies      []*BodySection // in the order in which they arrived; see Message.Body
 	BinarySizes []BinarySize   // BINARY.SIZE
 
-	Extra   []RawItem // items that this package has no name for, or that cannot be parsed
+	Values  Values    // items of extensions that have no field
+	Extra   []RawItem // items that this module does not know, or that cannot be parsed
 	Defects []Defect  // what had to be tolerated; empty for a conforming server
 }
 
@@ -59,6 +60,18 @@ const (
 type BinarySize struct {
 	Section string
 	Size    int64
+}
+
+// Values are data items of extensions, by name in upper case, each of the type that its extension
+// documents.
+type Values map[string]any
+
+// Set sets the value of an item.
+func (v *Values) Set(name string, value any) {
+	if *v == nil {
+		*v = make(Values)
+	}
+	(*v)[name] = value
 }
 
 // RawItem is a FETCH item as text, value unparsed.
@@ -109,8 +122,12 @@ func (m *Message) Has(item FetchItem) bool {
 	case "RFC822.TEXT":
 		return m.find("TEXT", false) != nil
 	}
+	name, _, _ = strings.Cut(name, " ") // arguments of an extension
 	if bit, ok := itemsByName[name]; ok {
 		return m.Items&bit != 0
+	}
+	if _, ok := m.Values[name]; ok {
+		return true
 	}
 	for _, x := range m.Extra {
 		if strings.EqualFold(x.Name, name) {
@@ -198,6 +215,9 @@ func (m *Message) Merge(other *Message) {
 		m.SaveDate = other.SaveDate
 	}
 	m.Items |= got
+	for name, value := range other.Values {
+		m.Values.Set(name, value)
+	}
 next:
 	for _, b := range other.Bodies {
 		for i, a := range m.Bodies {

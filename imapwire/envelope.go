@@ -6,6 +6,19 @@ import (
 	"restante/imap"
 )
 
+func init() { fetchItems.add("ENVELOPE", fetchItem{ask: plainItem, value: (*scanner).fetchEnvelope}) }
+
+func (p *scanner) fetchEnvelope(d *FetchData, name string) bool {
+	return p.twice(name, func() bool {
+		e := p.envelope()
+		if e == nil {
+			return false
+		}
+		d.Envelope, d.Items = e, d.Items|imap.ItemEnvelope
+		return true
+	})
+}
+
 // AppendEnvelope appends e as it stands in a FETCH response (RFC 9051 §7.5.2). The raw fields are
 // sent; Date, Subject and the decoded names are not looked at. Sender and ReplyTo are sent as they
 // are: whoever makes an envelope from a header fills them from From (RFC 9051 §7.5.2).

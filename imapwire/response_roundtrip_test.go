@@ -143,11 +143,11 @@ func (g generator) part(depth int, extended bool) *imap.Part {
 
 func (g generator) status() imap.Status {
 	s := imap.Status{Mailbox: g.name(), Items: imap.StatusItems(g.IntN(256))}
-	for _, x := range statusNames {
-		if !s.Items.Has(x.item) {
+	for _, x := range statusItems.all {
+		if !s.Items.Has(x.row.item) {
 			continue
 		}
-		switch n := g.Uint32(); x.item {
+		switch n := g.Uint32(); x.row.item {
 		case imap.StatusMessages:
 			s.Messages = n
 		case imap.StatusRecent:
