@@ -256,13 +256,12 @@ type BodySection struct {
 	Origin  int64  // first octet of a partial fetch; -1: the section was not cut
 	Nil     bool   // NIL instead of a string: there is no such section, or the message is gone
 
-	size   int64
-	data   []byte    // what is not read yet, when r is nil
-	own    bool      // data is ours, not the read buffer's
-	r      io.Reader // gives left octets
-	left   int64
-	err    error
-	decode func(io.Reader) io.Reader
+	size int64
+	data []byte    // what is not read yet, when r is nil
+	own  bool      // data is ours, not the read buffer's
+	r    io.Reader // gives left octets
+	left int64
+	err  error
 }
 
 // NewBody returns a body in memory. It keeps data, which may be a piece of a read buffer.
@@ -270,14 +269,9 @@ func NewBody(section string, data []byte) *BodySection {
 	return &BodySection{Section: section, Origin: -1, size: int64(len(data)), data: data}
 }
 
-// NewBodyReader returns a body of size octets that are read from r. When r is an io.WriterTo its
-// WriteTo must write just those octets.
-func NewBodyReader(section string, size int64, r io.Reader) *BodySection {
-	return &BodySection{Section: section, Origin: -1, size: size, r: r, left: size}
-}
-
-// Stream makes b read its size octets from r, as NewBodyReader would have. It is for whoever
-// parses a response up to a literal and then learns where the literal's octets come from.
+// Stream makes b read its size octets from r. It is for whoever parses a response up to a literal
+// and then learns where the literal's octets come from. When r is an io.WriterTo its WriteTo must
+// write just those octets.
 func (b *BodySection) Stream(size int64, r io.Reader) {
 	b.size, b.left, b.r, b.data, b.own, b.Nil = size, size, r, nil, false, false
 }
@@ -372,18 +366,6 @@ func (b *BodySection) String() string {
 	data, _ := b.Bytes()
 	return string(data)
 }
-
-// Decoded returns a reader of the content with transfer encoding and charset removed, when the
-// client that fetched the body knows them; otherwise of the octets as they are.
-func (b *BodySection) Decoded() io.Reader {
-	if b.decode == nil {
-		return b
-	}
-	return b.decode(b)
-}
-
-// SetDecoder says how Decoded turns the octets into content.
-func (b *BodySection) SetDecoder(decode func(io.Reader) io.Reader) { b.decode = decode }
 
 // String returns the section as it stands between the brackets of BODY[...].
 func (s *Section) String() string {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"restante/imap"
+	"restante/internal/maildate"
 )
 
 func init() { fetchItems.add("ENVELOPE", fetchItem{ask: plainItem, value: (*scanner).fetchEnvelope}) }
@@ -117,7 +118,7 @@ func (p *scanner) envelope() *imap.Envelope {
 	if e.RawDate, _, ok = p.nstring(); !ok {
 		return nil
 	}
-	e.Date, _ = imap.ParseDate(e.RawDate)
+	e.Date, _ = maildate.Parse(e.RawDate)
 	if e.RawSubject, null, ok = p.nstring(); !ok {
 		return nil
 	}

@@ -67,7 +67,7 @@ func parseFetch(l *lexer, uid bool) Command {
 // fetchAtts parses a macro, an item or a list of items.
 func (l *lexer) fetchAtts() (items []imap.FetchItem) {
 	if l.peek() == '(' {
-		items = make([]imap.FetchItem, 0, 7)
+		items = make([]imap.FetchItem, 0, 8)
 		l.list("fetch", false, func() { items = append(items, l.fetchAtt()) })
 		return items
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"restante/imap"
+	"restante/internal/maildate"
 )
 
 func init() {
@@ -27,6 +28,6 @@ func (p *scanner) internalDate(d *FetchData, _ string) bool {
 // date parses a date between quotes, or NIL.
 func (p *scanner) date() (t time.Time, valid, null, ok bool) {
 	v, null, ok := p.nstring()
-	t, valid = imap.ParseDate(v)
+	t, valid = maildate.Parse(v)
 	return t, valid, null, ok
 }

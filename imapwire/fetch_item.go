@@ -49,13 +49,6 @@ func (e *Encoder) fetchItem(f imap.FetchItem) {
 	}
 }
 
-// AppendFetchItem appends a data item of the FETCH command, "BODY.PEEK[1]<0.100>".
-func AppendFetchItem(dst []byte, item imap.FetchItem) []byte {
-	e := Encoder{buf: dst}
-	e.fetchItem(item)
-	return e.buf
-}
-
 // fetchAtt parses
 //
 //	fetch-att = <name> [arguments]

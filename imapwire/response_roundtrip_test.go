@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"restante/imap"
+	"restante/internal/maildate"
 )
 
 // generator makes random values that the grammar can carry.
@@ -91,7 +92,7 @@ func (g generator) envelope() *imap.Envelope {
 	if g.IntN(2) == 0 {
 		e.RawDate = "Mon, 6 May 2024 10:00:00 +0200"
 	}
-	e.Date, _ = imap.ParseDate(e.RawDate)
+	e.Date, _ = maildate.Parse(e.RawDate)
 	e.RawSubject = g.text()
 	e.HasSubject = e.RawSubject != "" || g.IntN(2) == 0
 	e.Subject = e.RawSubject

@@ -256,10 +256,3 @@ func (e *Encoder) searchProgram(k *imap.SearchKey) {
 		s.key(&k.Keys[i])
 	}
 }
-
-// AppendSearchKey appends a search key, literals in place.
-func AppendSearchKey(dst []byte, k imap.SearchKey) []byte {
-	s := searchEncoder{Encoder: &Encoder{buf: dst}}
-	s.key(&k)
-	return s.buf
-}

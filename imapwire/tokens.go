@@ -7,10 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// AppendAtom appends s as it stands. The caller knows that it is an atom: a name from a table, or
-// something that came through a parser.
-func AppendAtom[S string | []byte](dst []byte, s S) []byte { return append(dst, s...) }
-
 // AppendNumber appends n in decimal.
 func AppendNumber[N ~int | ~int64 | ~uint32 | ~uint64](dst []byte, n N) []byte {
 	if n < 0 {
