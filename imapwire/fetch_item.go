@@ -16,7 +16,7 @@ type fetchItem struct {
 	// ask parses what follows the name in the command FETCH and returns the item; nil: the server's
 	// grammar does not have it.
 	ask func(l *lexer, name string) imap.FetchItem
-	// value parses the value in a response into a field of the message, or with SetValue into
+	// value parses the value in a response into a field of the message, or with Values.Set into
 	// Message.Values, and reports false when it cannot.
 	value func(p *scanner, d *FetchData, name string) bool
 }

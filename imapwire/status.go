@@ -56,7 +56,7 @@ var statusItems = baseStatusItems()
 // statusItem is a data item of STATUS.
 type statusItem struct {
 	item imap.StatusItems
-	// parse parses the value into a field of the status, or with Set into Status.Values, and sets
+	// parse parses the value into a field of the status, or with Values.Set, and sets
 	// the bit in Status.Items unless the server says that it does not know.
 	parse  func(p *scanner, s *imap.Status) bool
 	append func(dst []byte, s *imap.Status) []byte
