@@ -1,10 +1,6 @@
 package imapwire
 
-import (
-	"strings"
-
-	"restante/imap"
-)
+import "restante/imap"
 
 // ESearchData is ESEARCH (RFC 9051 §7.3.4). UID says how the server
 // marked the numbers; some forget to, so the command decides what they are.
@@ -95,7 +91,7 @@ func (p *scanner) esearch(string) Response {
 			p.i++
 			continue
 		}
-		name := strings.ToUpper(p.word())
+		name := upperString(p.word())
 		ok := true
 		switch parse := esearchItems.find(name); {
 		case name == "":

@@ -123,15 +123,20 @@ func (p *scanner) items(d *FetchData) {
 // itemName reads the name of a data item in upper case, up to the bracket of a section. It
 // consumes nothing when none comes next.
 func (p *scanner) itemName() string {
-	start := p.i
-	for p.i < len(p.s) {
-		c := p.s[p.i]
+	i, lower := p.i, false
+	for ; i < len(p.s); i++ {
+		c := p.s[i]
 		if !is(c, atomChar) || c == '[' || c == '<' {
 			break
 		}
-		p.i++
+		lower = lower || c-'a' < 26
 	}
-	return upperString(p.s[start:p.i])
+	name := p.s[p.i:i]
+	p.i = i
+	if lower {
+		return strings.ToUpper(name)
+	}
+	return name
 }
 
 func upperString(s string) string {

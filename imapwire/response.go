@@ -161,7 +161,7 @@ func (p *scanner) untagged(frame []byte) Response {
 		return p.statusText("*", status)
 	}
 	p.rewind(start)
-	name := strings.ToUpper(p.word())
+	name := upperString(p.word())
 	if parse := responses.find(name); parse != nil {
 		p.where = name
 		args := p.mark()
@@ -184,7 +184,7 @@ func (p *scanner) numbered(frame []byte) Response {
 		p.i = start
 		p.word()
 	}
-	name := strings.ToUpper(p.word())
+	name := upperString(p.word())
 	if parse := numberedResponses.find(name); parse != nil && ok {
 		if r := (*parse)(p, n); r != nil {
 			return r
@@ -204,7 +204,7 @@ func (*RawData) response() {}
 
 // raw keeps the rest of the frame. Up to here the text is the frame's.
 func (p *scanner) raw(n uint32, name string, frame []byte) Response {
-	text := bytes.TrimRight(frame[min(p.i, len(frame)):], "\r\n")
+	text := trimLineEnd(frame[min(p.i, len(frame)):])
 	return &RawData{n, name, string(bytes.TrimPrefix(text, []byte(" ")))}
 }
 

@@ -65,7 +65,7 @@ const inlineLiteral = 256
 // load makes the text of a frame.
 func (p *scanner) load(frame []byte) {
 	p.i, p.cuts, p.repair, p.open = 0, p.cuts[:0], false, false
-	line := bytes.TrimRight(frame, "\r\n")
+	line := trimLineEnd(frame)
 	if bytes.IndexByte(line, '\n') < 0 && !bytes.HasSuffix(line, []byte("}")) {
 		p.s = string(line)
 		return
@@ -96,13 +96,22 @@ func (p *scanner) load(frame []byte) {
 		}
 		frame = frame[size:]
 	}
-	p.text = append(p.text, bytes.TrimRight(frame, "\r\n")...)
+	p.text = append(p.text, trimLineEnd(frame)...)
 	p.s = string(p.text)
+}
+
+// trimLineEnd returns the line without CR and LF at its end.
+func trimLineEnd(line []byte) []byte {
+	n := len(line)
+	for n > 0 && (line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	return line[:n]
 }
 
 // announced returns the size that the end of a line, with or without its line end, announces.
 func announced(line []byte) (size int64, ok bool) {
-	lit, _, ok := announcement(bytes.TrimRight(line, "\r\n"))
+	lit, _, ok := announcement(trimLineEnd(line))
 	return lit.Size, ok
 }
 

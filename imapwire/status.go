@@ -168,7 +168,7 @@ func (p *scanner) mailboxStatus(string) Response {
 			p.defect("list not closed", "")
 			break
 		}
-		name := strings.ToUpper(p.word())
+		name := upperString(p.word())
 		if name == "" {
 			return nil
 		}

@@ -7,8 +7,8 @@ package imapwire
 // Rows are found for every item of every response, so a name is hashed by no more than its length
 // and its ends, which tells nearly all names of the grammar apart.
 type table[R any] struct {
-	all    []*entry[R] // in the order in which they were added
-	hashed [64][]*entry[R]
+	all    []entry[R] // in the order in which they were added
+	hashed [64][]entry[R]
 }
 
 type entry[R any] struct {
@@ -28,7 +28,7 @@ func (t *table[R]) add(name string, row R) {
 	if t.find(name) != nil {
 		panic("imapwire: " + name + " is registered twice")
 	}
-	e := &entry[R]{name, row}
+	e := entry[R]{name, row}
 	t.all = append(t.all, e)
 	h := nameHash(name)
 	t.hashed[h] = append(t.hashed[h], e)
@@ -37,9 +37,10 @@ func (t *table[R]) add(name string, row R) {
 
 // find returns the row of a name, which is in upper case, or nil.
 func (t *table[R]) find(name string) *R {
-	for _, e := range t.hashed[nameHash(name)] {
-		if e.name == name {
-			return &e.row
+	bucket := t.hashed[nameHash(name)]
+	for i := range bucket {
+		if bucket[i].name == name {
+			return &bucket[i].row
 		}
 	}
 	return nil
