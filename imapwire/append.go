@@ -8,7 +8,10 @@ import (
 	"restante/imap"
 )
 
-func init() { commands.add("APPEND", command{parse: parseAppend, message: 1}) }
+func init() {
+	commands.add("APPEND", command{parse: parseAppend, message: 1})
+	codes.add(string(imap.CodeTooBig), imap.ErrTooBig)
+}
 
 // Append adds a message to a mailbox (RFC 9051 §6.3.12). The message itself is not part of the
 // value: on the server it is the literal that Reader.ReadCommand leaves in the stream, in the

@@ -2,7 +2,10 @@ package imapwire
 
 import "restante/imap"
 
-func init() { commands.add("CREATE", command{parse: parseCreate}) }
+func init() {
+	commands.add("CREATE", command{parse: parseCreate})
+	codes.add(string(imap.CodeUseAttr), imap.ErrUnsupported)
+}
 
 // Create makes a mailbox (RFC 9051 §6.3.4), with special uses when there are any (RFC 6154 §3).
 type Create struct {

@@ -274,6 +274,14 @@ func TestExtensionMessage(t *testing.T) {
 	}
 }
 
+// A command that has no form with UID is none behind it.
+func TestNoMessage(t *testing.T) {
+	frame, lit, err := NewReader(strings.NewReader("a UID APPEND x {5}\r\nhello\r\n"), ReaderOptions{}).ReadCommand(nil)
+	if lit != nil || err != nil || !strings.HasSuffix(string(frame), "hello") {
+		t.Errorf("got %q, %v, %v", frame, lit, err)
+	}
+}
+
 func TestValuesOfMessage(t *testing.T) {
 	m := &imap.Message{Values: imap.Values{"X-COLOUR": Colour{"red"}, "X-HUE": 1}}
 	m.Merge(&imap.Message{Values: imap.Values{"X-COLOUR": Colour{"blue"}}})

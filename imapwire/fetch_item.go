@@ -8,7 +8,7 @@ import (
 
 // fetchItems are the data items of FETCH, in both directions. The file of an item adds its row:
 //
-//	func init() { fetchItems.add("PREVIEW", fetchItem{ask: askPreview, value: (*scanner).preview}) }
+//	func init() { fetchItems.add("UID", fetchItem{ask: plainItem, value: (*scanner).uid}) }
 var fetchItems table[fetchItem]
 
 // fetchItem is how a data item is asked for and told.

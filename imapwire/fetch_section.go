@@ -17,6 +17,7 @@ func init() {
 		fetchItems.add(name, fetchItem{ask: plainItem, value: (*scanner).section})
 	}
 	intern("HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME")
+	codes.add(string(imap.CodeUnknownCTE), imap.ErrUnsupported)
 }
 
 // askSection parses what follows the name in

@@ -99,11 +99,11 @@ func (o statusOption) AppendValue(e *Encoder) {
 //
 //	list             = "LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]
 //	list-select-opts = "(" [list-select-opt *(SP list-select-opt)] ")"
-//	list-select-opt  = "SUBSCRIBED" / "REMOTE" / "RECURSIVEMATCH" / "SPECIAL-USE" / <registered>
+//	list-select-opt  = "SUBSCRIBED" / "REMOTE" / "RECURSIVEMATCH" / "SPECIAL-USE" / option-extension
 //	mbox-or-pat      = list-mailbox / patterns
 //	patterns         = "(" list-mailbox *(SP list-mailbox) ")"
 //	list-return-opts = "RETURN" SP "(" [return-option *(SP return-option)] ")"
-//	return-option    = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / <registered> /
+//	return-option    = "SUBSCRIBED" / "CHILDREN" / "SPECIAL-USE" / option-extension /
 //	                   "STATUS" SP "(" status-att *(SP status-att) ")"
 //
 // RECURSIVEMATCH needs an option beside it that it can modify (RFC 9051 §6.3.9.1).

@@ -213,14 +213,15 @@ const maxNameLen = 16
 func endsInMessage(frame []byte, at int) bool {
 	_, rest, _ := bytes.Cut(frame, []byte(" "))
 	name, rest, ok := bytes.Cut(rest, []byte(" "))
-	if ok && len(name) == len("UID") && equalFold(name, "UID") {
+	uid := equalFold(name, "UID")
+	if uid {
 		name, rest, ok = bytes.Cut(rest, []byte(" "))
 	}
 	if !ok || len(name) > maxNameLen {
 		return false
 	}
 	c := commands.find(upper(name))
-	if c == nil || c.message == 0 {
+	if c == nil || c.message == 0 || uid && !c.uid {
 		return false
 	}
 	for range c.message - 1 {

@@ -10,7 +10,7 @@ import (
 // codes are the response codes that say which kind of error it is: one of imap's Err values. The
 // file of an extension adds its own:
 //
-//	func init() { codes.add(string(imap.CodeMetadataTooMany), imap.ErrTooBig) }
+//	func init() { codes.add(string(imap.CodeUseAttr), imap.ErrUnsupported) }
 //
 // The arguments of a code are a method of StatusResponse, and a function that appends them, in the
 // file of what the code is about: StatusResponse.CopyUID and CopyUIDArgs in copy.go.
@@ -22,7 +22,6 @@ func init() {
 		imap.CodeAlreadyExists:        imap.ErrExists,
 		imap.CodeAuthenticationFailed: imap.ErrAuth,
 		imap.CodeAuthorizationFailed:  imap.ErrAuth,
-		imap.CodeBadCharset:           imap.ErrUnsupported,
 		imap.CodeClosed:               imap.ErrNotSelected,
 		imap.CodeExpired:              imap.ErrAuth,
 		imap.CodeExpungeIssued:        imap.ErrExpunged,
@@ -32,11 +31,8 @@ func init() {
 		imap.CodePrivacyRequired:      imap.ErrInsecure,
 		imap.CodeReadOnly:             imap.ErrReadOnly,
 		imap.CodeServerBug:            imap.ErrUnavailable,
-		imap.CodeTooBig:               imap.ErrTooBig,
 		imap.CodeTryCreate:            imap.ErrNotFound,
 		imap.CodeUnavailable:          imap.ErrUnavailable,
-		imap.CodeUnknownCTE:           imap.ErrUnsupported,
-		imap.CodeUseAttr:              imap.ErrUnsupported,
 		"THROTTLED":                   imap.ErrThrottled,
 		"WEBALERT":                    imap.ErrAuth,
 	} {

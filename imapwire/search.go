@@ -13,6 +13,7 @@ func init() {
 	responses.add("SEARCH", (*scanner).search)
 	responses.add("SORT", (*scanner).search)
 	internToggles(new(SearchReturn).toggles())
+	codes.add(string(imap.CodeBadCharset), imap.ErrUnsupported)
 }
 
 // Search looks for messages (RFC 9051 §6.4.4, §6.4.9).
@@ -38,6 +39,9 @@ func (r *SearchReturn) toggles() []toggle {
 
 // AppendArgs appends result options, charset and keys.
 func (c *Search) AppendArgs(e *Encoder) {
+	if c.Return == nil && len(c.ReturnOptions) > 0 {
+		e.fail("SEARCH: options without RETURN", c.ReturnOptions[0].Name())
+	}
 	if c.Return != nil {
 		e.raw(" RETURN (")
 		e.options(c.Return.toggles(), c.ReturnOptions)
@@ -55,7 +59,7 @@ func (c *Search) AppendArgs(e *Encoder) {
 //
 //	search             = "SEARCH" [search-return-opts] SP search-program
 //	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-//	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / <registered>
+//	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / search-ret-opt-ext
 //	search-program     = ["CHARSET" SP charset SP] search-key *(SP search-key)
 func parseSearch(l *lexer, uid bool) Command {
 	c := &Search{UID: uid}
