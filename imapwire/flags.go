@@ -86,7 +86,7 @@ func canonicalFlag(w string) imap.Flag {
 		return imap.Flag(w)
 	}
 	for _, f := range [...]imap.Flag{imap.Seen, imap.Answered, imap.Flagged, imap.Deleted, imap.Draft, imap.Recent} {
-		if len(f) == len(w) && strings.EqualFold(string(f), w) {
+		if len(f) == len(w) && (string(f) == w || strings.EqualFold(string(f), w)) {
 			return f
 		}
 	}
