@@ -13,10 +13,10 @@ const module = "restante"
 // allowed says what each package may import of ours; a trailing /... stands for what is below.
 // Tests may import more: that is where client and server meet.
 var allowed = map[string][]string{
-	"imap":             {"internal/charset"},
-	"imapwire":         {"imap", "internal/charset"},
+	"imap":             {},
+	"imapwire":         {"imap", "internal/charset", "internal/maildate"},
 	"message":          {"imap", "internal/charset"},
-	"summary":          {"imap", "imapwire", "message"},
+	"summary":          {"imap", "imapwire", "message", "internal/maildate"},
 	"mailbox":          {"imap"},
 	"store":            {"imap", "mailbox"},
 	"store/memstore":   {"imap", "mailbox", "store"},
@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"internal/dovecottest":   {},
 	"internal/lint":          {},
 	"internal/lint/rfcindex": {"internal/lint"},
+	"internal/maildate":      {},
 	"internal/servertest":    {},
 	"internal/transcript":    {"imap"},
 
@@ -44,13 +45,13 @@ var allowed = map[string][]string{
 	"cmd/restante/internal/mailfile": {"imap", "imapclient", "message"},
 	"cmd/restante/internal/account": {"auth/sasl", "imapclient",
 		"cmd/restante/internal/config", "cmd/restante/internal/terminal"},
-	"cmd/restante/internal/client": {"imap", "imapclient", "message",
+	"cmd/restante/internal/client": {"imap", "imapclient", "internal/maildate", "message",
 		"cmd/restante/internal/account", "cmd/restante/internal/cli", "cmd/restante/internal/config",
 		"cmd/restante/internal/output", "cmd/restante/internal/query", "cmd/restante/internal/terminal"},
 	"cmd/restante/internal/admin": {"auth", "auth/sasl", "imap", "mailbox", "store", "store/localstore", "summary",
 		"cmd/restante/internal/cli", "cmd/restante/internal/config", "cmd/restante/internal/mailfile",
 		"cmd/restante/internal/output", "cmd/restante/internal/terminal"},
-	"cmd/restante/internal/server": {"auth", "imap", "imapserver", "lmtp", "message", "store/localstore",
+	"cmd/restante/internal/server": {"auth", "imap", "imapserver", "internal/maildate", "lmtp", "message", "store/localstore",
 		"cmd/restante/internal/admin", "cmd/restante/internal/cli", "cmd/restante/internal/config",
 		"cmd/restante/internal/mailfile"},
 
