@@ -9,6 +9,9 @@ import (
 // runStore is STORE and UID STORE, RFC 9051 §6.4.6. The new flags reach the client as every change
 // does, by the difference of versions: from what the client knew when it gave the command.
 func runStore(c *conn, cmd *imapwire.Store) error {
+	if len(cmd.Modifiers) > 0 {
+		return noOption(cmd, cmd.Modifiers[0]) // none of the grammar's is offered
+	}
 	newest := c.sel.box.Version()
 	set, isUIDs := cmd.Set.(imap.UIDSet)
 	if isUIDs {

@@ -7,10 +7,15 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"restante/cmd/restante/internal/admin"
+	"restante/cmd/restante/internal/cli"
+	"restante/cmd/restante/internal/client"
+	"restante/cmd/restante/internal/config"
+	"restante/cmd/restante/internal/server"
 )
 
 // version is set when a release is built.
@@ -22,19 +27,14 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
-// exitError ends the command with a status and no further message.
-type exitError int
-
-func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
-
 // run executes one command line and returns the exit status: 0 for success, 1 when something
 // failed, 2 when the command line is wrong.
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	var exit exitError
-	var usage usageError
+	var exit cli.ExitStatus
+	var usage cli.UsageError
 	switch {
 	case err == nil:
 		return 0
@@ -51,9 +51,6 @@ func run(ctx context.Context, args []string) int {
 	return 1
 }
 
-// usageError is an error of the command line.
-type usageError struct{ error }
-
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "restante",
@@ -69,51 +66,16 @@ func newRoot() *cobra.Command {
 		Version:       version,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w\nSee '%s --help'.", err, cmd.CommandPath())}
+		return cli.SeeHelp(cmd, "%w", err)
 	})
-	root.AddGroup(&cobra.Group{ID: "server", Title: "Serve mail:"},
-		&cobra.Group{ID: "client", Title: "Work with mail on any IMAP server:"},
-		&cobra.Group{ID: "other", Title: "Other:"})
-	root.SetHelpCommandGroupID("other")
-	root.SetCompletionCommandGroupID("other")
-	root.AddCommand(newServe(), newUser(), newImport(),
-		newLs(), newList(), newSearch(), newShow(), newFlag(), newMove(), newCopy(), newRm(), newAppend(),
-		newMkdir(), newRmdir(), newRename(), newConfigHelp())
-	needCommand(root)
+	root.AddGroup(&cobra.Group{ID: cli.GroupServer, Title: "Serve mail:"},
+		&cobra.Group{ID: cli.GroupClient, Title: "Work with mail on any IMAP server:"},
+		&cobra.Group{ID: cli.GroupOther, Title: "Other:"})
+	root.SetHelpCommandGroupID(cli.GroupOther)
+	root.SetCompletionCommandGroupID(cli.GroupOther)
+	root.AddCommand(server.NewServe(), config.NewHelp())
+	root.AddCommand(admin.Commands()...)
+	root.AddCommand(client.Commands()...)
+	cli.SubcommandsOnly(root)
 	return root
-}
-
-// needCommand makes a command that only has commands below it refuse any other word.
-func needCommand(cmd *cobra.Command) {
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return nil
-		}
-		text := fmt.Sprintf("there is no command %q", cmd.CommandPath()+" "+args[0])
-		if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
-			text += "; did you mean " + strings.Join(similar, " or ") + "?"
-		}
-		return usageError{fmt.Errorf("%s\nSee '%s --help'.", text, cmd.CommandPath())}
-	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.SuggestionsMinimumDistance = 2
-}
-
-// atLeast asks for n arguments or more.
-func atLeast(n int) cobra.PositionalArgs { return count(n, 1<<30) }
-
-// atMost asks for n arguments or fewer.
-func atMost(n int) cobra.PositionalArgs { return count(0, n) }
-
-// exactly asks for n arguments.
-func exactly(n int) cobra.PositionalArgs { return count(n, n) }
-
-// count refuses other numbers of arguments, as an error of the command line.
-func count(least, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < least || len(args) > most {
-			return usageError{fmt.Errorf("usage: %s\nSee '%s --help'.", cmd.UseLine(), cmd.CommandPath())}
-		}
-		return nil
-	}
 }

@@ -49,7 +49,7 @@ func (s target) setup(e *testscript.Env) error {
 	if err != nil {
 		return err
 	}
-	demo, err := filepath.Abs("demo")
+	demo, err := filepath.Abs("internal/server/demo")
 	if err != nil {
 		return err
 	}

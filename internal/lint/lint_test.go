@@ -35,6 +35,7 @@ var cases = []struct {
 	{"imports run one way", "imapserver/x.go", "package imapserver\nimport _ \"restante/store/memstore\"", "may not import store/memstore"},
 	{"imports run one way", "imapserver/x_test.go", "package imapserver\nimport _ \"restante/imapclient\"", ""},
 	{"imports run one way", "cmd/restante/x.go", "package main\nimport _ \"restante/imapclient\"", ""},
+	{"imports run one way", "cmd/restante/internal/client/x.go", "package client\nimport _ \"restante/store\"", "may not import store"},
 	{"imports run one way", "nowhere/x.go", "package nowhere", "nowhere/x.go:1: package nowhere is not in the table"},
 	{"drivers keep their libraries to themselves", "imapserver/x.go", "package imapserver\nimport _ \"github.com/cockroachdb/pebble/v2\"", "for store/localstore only"},
 	{"drivers keep their libraries to themselves", "store/localstore/x.go", "package localstore\nimport _ \"github.com/cockroachdb/pebble/v2\"", ""},

@@ -1,0 +1,64 @@
+// Package admin is the administration of a server's data: its commands (user, import), and the two
+// ways in which they reach the data. While the server runs it is the only one that may open the
+// store, so they ask it, through a socket in the data folder; otherwise they open the store.
+//
+// store.go alone works with what is in the store.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"restante/cmd/restante/internal/mailfile"
+)
+
+// Commands returns the commands that administer a server's data.
+func Commands() []*cobra.Command { return []*cobra.Command{newUser(), newImport()} }
+
+// API is what can be done to a server's data. Its errors are for people at a terminal.
+type API interface {
+	AddUser(ctx context.Context, name, password string) error
+	SetPassword(ctx context.Context, name, password string) error
+	Users(ctx context.Context) ([]UserInfo, error)
+	RemoveUser(ctx context.Context, name string) error
+	// Import appends messages to a mailbox, which it creates when it does not exist. next
+	// returns io.EOF after the last one. done is told how many have been made durable.
+	Import(ctx context.Context, user, mailbox string, next func() (*mailfile.Message, error), done func(n int)) error
+	Close() error
+}
+
+// UserInfo is one line of "restante user ls". Bytes are those of the messages.
+type UserInfo struct {
+	Name      string `json:"name"`
+	Mailboxes int    `json:"mailboxes"`
+	Messages  int64  `json:"messages"`
+	Bytes     int64  `json:"bytes"`
+}
+
+// SocketName is the name of a running server's socket in its data folder.
+const SocketName = "admin.sock"
+
+// open reaches the data in dir. A folder that does not exist is an error unless create is set.
+func open(dir string, create bool) (API, error) {
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {
+		return nil, fmt.Errorf("there is no data folder %s; name it with --data", dir)
+	}
+	socket := filepath.Join(dir, SocketName)
+	nc, err := net.Dial("unix", socket)
+	if err == nil {
+		nc.Close()
+		return newSocketClient(socket), nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
+		return nil, fmt.Errorf("reaching the running server: %w", err)
+	}
+	return openStore(dir)
+}

@@ -1,0 +1,102 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"restante/cmd/restante/internal/mailfile"
+	"restante/imap"
+)
+
+// TestAPI does the same to a store in a folder and through the socket of a running server.
+func TestAPI(t *testing.T) {
+	t.Run("store", func(t *testing.T) {
+		api, err := open(t.TempDir(), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer api.Close()
+		testAPI(t, api)
+	})
+	t.Run("socket", func(t *testing.T) {
+		dir := t.TempDir()
+		running, err := openStore(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer running.Close()
+		l, err := Listen(filepath.Join(dir, SocketName))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &http.Server{Handler: Handler(running, slog.New(slog.DiscardHandler))}
+		done := make(chan error)
+		go func() { done <- s.Serve(l) }()
+		defer func() {
+			s.Close()
+			<-done
+		}()
+		api, err := open(dir, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer api.Close()
+		if _, ok := api.(*socketClient); !ok {
+			t.Fatalf("%T does not ask the running server", api)
+		}
+		testAPI(t, api)
+	})
+}
+
+func testAPI(t *testing.T, api API) {
+	ctx := context.Background()
+	check := func(what string, err error, want string) {
+		t.Helper()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
+	}
+	check("add", api.AddUser(ctx, "ann", "a password"), "")
+	check("add again", api.AddUser(ctx, "Ann", "a password"), "there is a user ann already")
+	check("empty password", api.AddUser(ctx, "bob", ""), "a password may not be empty")
+	check("password", api.SetPassword(ctx, "ann", "another"), "")
+	check("password of nobody", api.SetPassword(ctx, "bob", "another"), `there is no user "bob"`)
+
+	// Two messages of 12 octets, and then a file that cannot be read.
+	broken := errors.New("the file is broken")
+	sent, durable := 0, 0
+	next := func() (*mailfile.Message, error) {
+		if sent == 2 {
+			return nil, broken
+		}
+		sent++
+		return &mailfile.Message{Flags: []imap.Flag{imap.Seen}, Size: 12, Body: strings.NewReader("Subject: x\r\n")}, nil
+	}
+	check("import", api.Import(ctx, "ann", "Old/2019", next, func(n int) { durable += n }), broken.Error())
+	if sent != 2 || durable != 2 {
+		t.Errorf("%d messages sent, %d durable", sent, durable)
+	}
+	end := func() (*mailfile.Message, error) { return nil, io.EOF }
+	check("import for nobody", api.Import(ctx, "bob", "INBOX", end, func(int) {}), `there is no user "bob"`)
+
+	users, err := api.Users(ctx)
+	if want := (UserInfo{Name: "ann", Mailboxes: 7, Messages: 2, Bytes: 24}); err != nil || len(users) != 1 || users[0] != want {
+		t.Errorf("users: %+v, %v, want %+v", users, err, want)
+	}
+	check("remove", api.RemoveUser(ctx, "ann"), "")
+	check("remove again", api.RemoveUser(ctx, "ann"), `there is no user "ann"`)
+}
+
+// TestOpenMissing names the folder that is not there, and makes none.
+func TestOpenMissing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	if _, err := open(dir, false); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,149 @@
+package admin
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+
+	"restante/cmd/restante/internal/mailfile"
+)
+
+// socketClient is the API of a running server.
+type socketClient struct{ client *http.Client }
+
+func newSocketClient(path string) *socketClient {
+	return &socketClient{&http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", path)
+		},
+	}}}
+}
+
+func (a *socketClient) Close() error {
+	a.client.CloseIdleConnections()
+	return nil
+}
+
+// do sends a request; body is sent as JSON unless it is a reader.
+func (a *socketClient) do(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var r io.Reader
+	switch body := body.(type) {
+	case nil:
+	case io.Reader:
+		r = body
+	default:
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		r = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://restante"+path, r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := a.client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("asking the running server: %w", err)
+	}
+	if resp.StatusCode >= 400 {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+		return nil, errors.New(string(bytes.TrimSpace(text)))
+	}
+	return resp, nil
+}
+
+func (a *socketClient) call(ctx context.Context, method, path string, body any) error {
+	resp, err := a.do(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+func (a *socketClient) AddUser(ctx context.Context, name, password string) error {
+	return a.call(ctx, "POST", "/users", credentials{name, password})
+}
+
+func (a *socketClient) SetPassword(ctx context.Context, name, password string) error {
+	return a.call(ctx, "PUT", "/users/"+url.PathEscape(name)+"/password", credentials{Password: password})
+}
+
+func (a *socketClient) RemoveUser(ctx context.Context, name string) error {
+	return a.call(ctx, "DELETE", "/users/"+url.PathEscape(name), nil)
+}
+
+func (a *socketClient) Users(ctx context.Context) (users []UserInfo, err error) {
+	resp, err := a.do(ctx, "GET", "/users", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	err = json.NewDecoder(resp.Body).Decode(&users)
+	return users, err
+}
+
+func (a *socketClient) Import(ctx context.Context, user, mailbox string, next func() (*mailfile.Message, error), done func(int)) error {
+	pr, pw := io.Pipe()
+	sent := make(chan error, 1) // why the messages ended, nil when there are no more
+	go func() {
+		err := writeMessages(pw, next)
+		if err == io.ErrClosedPipe {
+			err = nil // the server has said why
+		}
+		sent <- err
+		pw.Close() // what came before a bad message is imported
+	}()
+	query := url.Values{"user": {user}, "mailbox": {mailbox}}
+	resp, err := a.do(ctx, "POST", "/import?"+query.Encode(), pr)
+	if err == nil {
+		err = readProgress(resp.Body, done)
+		resp.Body.Close()
+	}
+	pr.Close()
+	return errors.Join(err, <-sent)
+}
+
+func writeMessages(pw *io.PipeWriter, next func() (*mailfile.Message, error)) error {
+	w := bufio.NewWriterSize(pw, 64<<10)
+	for {
+		m, err := next()
+		if err == io.EOF {
+			return w.Flush()
+		}
+		if err != nil {
+			return errors.Join(err, w.Flush())
+		}
+		if err := json.NewEncoder(w).Encode(messageHeader{m.Flags, m.Date, m.Size}); err != nil {
+			return err
+		}
+		if n, err := io.CopyN(w, m.Body, m.Size); err != nil {
+			return fmt.Errorf("message ends after %d octets: %w", n, err)
+		}
+	}
+}
+
+func readProgress(r io.Reader, done func(int)) error {
+	d := json.NewDecoder(r)
+	for {
+		var p importProgress
+		if err := d.Decode(&p); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if p.Error != "" {
+			return errors.New(p.Error)
+		}
+		done(p.Done)
+	}
+}

@@ -1,0 +1,19 @@
+package server
+
+import (
+	"time"
+
+	"restante/cmd/restante/internal/config"
+	"restante/imapserver"
+)
+
+// imapLimits returns the limits of the IMAP server; what is 0 has its default there.
+func imapLimits(l config.Limits) imapserver.Limits {
+	return imapserver.Limits{
+		LineLength: l.LineLength, CommandLiterals: l.CommandLiterals, AppendLimit: l.AppendLimit,
+		CommandsBeforeAuth: l.CommandsBeforeAuth, ErrorsBeforeAuth: l.ErrorsBeforeAuth, Errors: l.Errors,
+		ConnsPerAddr: l.ConnsPerAddr, ConnsPerUser: l.ConnsPerUser,
+		AuthTimeout: time.Duration(l.AuthTimeout), IdleTimeout: time.Duration(l.IdleTimeout),
+		WriteTimeout: time.Duration(l.WriteTimeout),
+	}
+}

@@ -1,0 +1,193 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"restante/auth"
+	"restante/cmd/restante/internal/admin"
+	"restante/cmd/restante/internal/config"
+	"restante/imapserver"
+	"restante/lmtp"
+	"restante/store/localstore"
+)
+
+// run serves until ctx ends or a listener fails.
+func run(ctx context.Context, c config.Server, version string, log *slog.Logger) error {
+	s, err := start(c, version, log)
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "data", c.Data, "imap", s.imapAddr, "imaps", s.imapsAddr, "lmtp", s.lmtpAddr, "http", s.httpAddr)
+	if s.selfSigned != "" {
+		log.Warn("using a self-signed certificate; clients must be told to trust it", "cert", s.selfSigned)
+	}
+	return s.serve(ctx)
+}
+
+// server is everything that runs on one data folder.
+type server struct {
+	log   *slog.Logger
+	store *localstore.Store
+	admin admin.API
+	imap  *imapserver.Server
+	lmtp  *lmtp.Server
+	http  []*http.Server
+	tls   *tls.Config
+
+	// Where it listens; "" for what is off.
+	imapAddr, imapsAddr, lmtpAddr, httpAddr string
+	selfSigned                              string // the certificate that the server made, or ""
+
+	listeners []net.Listener
+	serving   int        // goroutines in Serve
+	failed    chan error // gets the end of each Serve
+}
+
+// start opens the data folder and listens. When it returns an error nothing is left running.
+func start(c config.Server, version string, log *slog.Logger) (_ *server, err error) {
+	s := &server{log: log, failed: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			s.stop()
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, err
+	}
+	if s.store, err = localstore.Open(c.Data, &localstore.Options{Log: log}); err != nil {
+		return nil, err
+	}
+	key, err := secretKey(filepath.Join(c.Data, "auth.key"))
+	if err != nil {
+		return nil, err
+	}
+	authenticator, err := auth.New(s.store, &auth.Options{Key: key, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	s.admin = admin.New(s.store, authenticator)
+	hostname := c.Hostname
+	if hostname == "" {
+		hostname, _ = os.Hostname()
+	}
+	if s.tls, s.selfSigned, err = serverTLS(c.TLSCert, c.TLSKey, c.Data, hostname); err != nil {
+		return nil, err
+	}
+	m := newMetrics()
+	s.imap = &imapserver.Server{
+		Store: s.store, Auth: authenticator, TLS: s.tls, AllowPlaintext: c.AllowPlaintext,
+		Limits: imapLimits(c.Limits), Log: log, Observer: m, Version: version,
+	}
+	s.lmtp = &lmtp.Server{
+		Store: s.store, Name: hostname, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
+		Log: log, Observer: m,
+	}
+	return s, s.listen(c, m)
+}
+
+// listen opens every listener and then starts to serve.
+func (s *server) listen(c config.Server, m *metrics) error {
+	socket, err := admin.Listen(filepath.Join(c.Data, admin.SocketName))
+	if err != nil {
+		return err
+	}
+	var loops []func()
+	add := func(l net.Listener, serve func(net.Listener) error) {
+		s.listeners = append(s.listeners, l)
+		loops = append(loops, func() { s.failed <- serve(l) })
+	}
+	serveHTTP := func(h http.Handler) func(net.Listener) error {
+		hs := &http.Server{Handler: h, ReadHeaderTimeout: time.Minute, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+		s.http = append(s.http, hs)
+		return hs.Serve
+	}
+	add(socket, serveHTTP(admin.Handler(s.admin, s.log)))
+	for _, l := range []struct {
+		what, addr string
+		at         *string
+		serve      func(net.Listener) error
+	}{
+		{"imap", c.IMAP, &s.imapAddr, s.imap.Serve},
+		{"imaps", c.IMAPS, &s.imapsAddr, s.imap.ServeTLS},
+		{"lmtp", c.LMTP, &s.lmtpAddr, s.lmtp.Serve},
+		{"http", c.HTTP, &s.httpAddr, serveHTTP(m.handler(s.healthy))},
+	} {
+		if l.addr == "" || l.addr == "off" {
+			continue
+		}
+		ln, err := listen(l.addr)
+		if err != nil {
+			return fmt.Errorf("--%s %s: %w", l.what, l.addr, listenHint(err))
+		}
+		*l.at = ln.Addr().String()
+		add(ln, l.serve)
+	}
+	for _, f := range loops {
+		s.serving++
+		go f()
+	}
+	return nil
+}
+
+// secretKey reads the key that belongs to the data, or makes it.
+func secretKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, 32)
+		rand.Read(key)
+		return key, os.WriteFile(path, key, 0o600)
+	}
+	return key, err
+}
+
+// healthy returns why the store takes no changes, or nil.
+func (s *server) healthy() error { return s.store.Err() }
+
+// shutdownGrace is how long clients have to finish what they are doing.
+const shutdownGrace = 10 * time.Second
+
+// serve serves until ctx ends or a listener fails, then stops everything.
+func (s *server) serve(ctx context.Context) error {
+	var err error
+	select {
+	case <-ctx.Done():
+		s.log.Info("stopping")
+	case err = <-s.failed:
+		s.serving--
+	}
+	return errors.Join(err, s.stop())
+}
+
+// stop ends all listeners and connections and closes the store.
+func (s *server) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	defer cancel()
+	var errs []error
+	for _, hs := range s.http {
+		hs.Shutdown(ctx)
+	}
+	if s.imap != nil {
+		errs = append(errs, s.imap.Shutdown(ctx), s.lmtp.Shutdown(ctx))
+	}
+	for _, l := range s.listeners {
+		l.Close()
+	}
+	for ; s.serving > 0; s.serving-- {
+		<-s.failed
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
+}
