@@ -11,6 +11,9 @@ import (
 // there. The new flags reach the client as every change does, by the difference of versions: from
 // what the client knew when it gave the command.
 func runStore(c *conn, cmd *imapwire.Store) error {
+	if len(cmd.Modifiers) > 0 {
+		return noOption(cmd, cmd.Modifiers[0]) // none of the grammar's is offered
+	}
 	known, err := c.resolve(cmd.Set)
 	if err != nil {
 		return err
