@@ -27,6 +27,9 @@ type extension struct {
 	fetchItems map[string]fetchItem
 	// fetchModifiers by name (RFC 4466 §2.4).
 	fetchModifiers map[string]fetchModifier
+	// storeModifiers and createParams by name (RFC 4466 §2.5, §2.2).
+	storeModifiers map[string]storeModifier
+	createParams   map[string]createParam
 	// searchKeys compile the keys of SEARCH.
 	searchKeys map[imap.SearchOp]searchKey
 	// searchReturns are options of SEARCH RETURN (RFC 4466 §2.6.1).
@@ -62,6 +65,8 @@ type features struct {
 	commands       map[string]command
 	fetchItems     map[string]fetchItem
 	fetchModifiers map[string]fetchModifier
+	storeModifiers map[string]storeModifier
+	createParams   map[string]createParam
 	searchKeys     map[imap.SearchOp]searchKey
 	searchReturns  []searchReturn
 	statusItems    map[imap.StatusItems]statusItem
@@ -78,6 +83,8 @@ func newFeatures(extensions []*extension) *features {
 		commands:       map[string]command{},
 		fetchItems:     map[string]fetchItem{},
 		fetchModifiers: map[string]fetchModifier{},
+		storeModifiers: map[string]storeModifier{},
+		createParams:   map[string]createParam{},
 		searchKeys:     map[imap.SearchOp]searchKey{},
 		statusItems:    map[imap.StatusItems]statusItem{},
 		selectParams:   map[string]selectParam{},
@@ -89,6 +96,8 @@ func newFeatures(extensions []*extension) *features {
 		addRows(x, f.commands, x.commands)
 		addRows(x, f.fetchItems, x.fetchItems)
 		addRows(x, f.fetchModifiers, x.fetchModifiers)
+		addRows(x, f.storeModifiers, x.storeModifiers)
+		addRows(x, f.createParams, x.createParams)
 		addRows(x, f.searchKeys, x.searchKeys)
 		addRows(x, f.statusItems, x.statusItems)
 		addRows(x, f.selectParams, x.selectParams)

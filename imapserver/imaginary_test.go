@@ -9,6 +9,7 @@ import (
 	"restante/imap"
 	"restante/imapwire"
 	"restante/mailbox"
+	"restante/store"
 )
 
 // imaginaryExtension has something in every place where an extension can have something. What it has
@@ -32,6 +33,8 @@ var imaginaryExtension = extension{
 		"CLOSE": {in: selected, run: handler(func(c *conn, _ *imapwire.Close) error {
 			options := []imapwire.Option{&imapwire.RawOption{Label: "XIMAGINARY", Value: "2"}}
 			return errors.Join(
+				runCreate(c, &imapwire.Create{Mailbox: "Made", Params: options}),
+				runStore(c, &imapwire.Store{Set: imap.Seqs(2), Op: imap.StoreAdd, Modifiers: options}),
 				runFetch(c, &imapwire.Fetch{Set: imap.Seqs(1, 2), Items: []imap.FetchItem{{Name: "XIMAGINARY (BIG)"}}, Modifiers: options}),
 				runSearch(c, &imapwire.Search{Key: imap.All, Return: &imapwire.SearchReturn{}, ReturnOptions: options}),
 				runList(c, &imapwire.List{Patterns: []string{"*"}, SelectOptions: options, ReturnOptions: options, Extended: true}),
@@ -56,6 +59,18 @@ var imaginaryExtension = extension{
 				}
 			}
 			return f.add(imap.FetchUID)
+		},
+	},
+	storeModifiers: map[string]storeModifier{
+		"XIMAGINARY": func(_ *conn, option imapwire.Option, op *store.StoreFlags) error {
+			op.Flags = append(op.Flags, imap.Flag("ximaginary-"+option.(*imapwire.RawOption).Value))
+			return nil
+		},
+	},
+	createParams: map[string]createParam{
+		"XIMAGINARY": func(_ *conn, _ imapwire.Option, op *store.Create) error {
+			op.Use = append(op.Use, imap.AttrFlagged)
+			return nil
 		},
 	},
 	fetchItems: map[string]fetchItem{
