@@ -244,9 +244,19 @@ func (v *Version) known(f imap.Flag) FlagSet {
 }
 
 // Learn returns the version that knows all of the flags, v itself if it does, and their set.
-// \Recent is left out. A keyword that no message carries any more makes room for a new one;
-// ErrTooManyKeywords when there is no such.
+// \Recent is left out. When there are MaxKeywords, a keyword that no message carries any more makes
+// room for a new one; ErrTooManyKeywords when there is no such.
 func (v *Version) Learn(flags []imap.Flag) (*Version, FlagSet, error) {
+	return v.learn(flags, MaxKeywords)
+}
+
+// LearnNear is Learn of a mailbox that may have only as many keywords as FlagBits has room for: for
+// a driver that repeats changes that were made under this bound.
+func (v *Version) LearnNear(flags []imap.Flag) (*Version, FlagSet, error) {
+	return v.learn(flags, nearKeywords)
+}
+
+func (v *Version) learn(flags []imap.Flag, limit int) (*Version, FlagSet, error) {
 	var s FlagSet
 	for _, f := range flags {
 		if f.Equal(imap.Recent) {
@@ -255,7 +265,7 @@ func (v *Version) Learn(flags []imap.Flag) (*Version, FlagSet, error) {
 		one := v.known(f)
 		if one.Empty() {
 			var err error
-			if v, one, err = v.addKeyword(f, s); err != nil {
+			if v, one, err = v.addKeyword(f, s, limit); err != nil {
 				return v, FlagSet{}, err
 			}
 		}
@@ -264,10 +274,11 @@ func (v *Version) Learn(flags []imap.Flag) (*Version, FlagSet, error) {
 	return v, s, nil
 }
 
-// addKeyword returns the version that knows f. The places of the flags in keep are not given away.
-func (v *Version) addKeyword(f imap.Flag, keep FlagSet) (*Version, FlagSet, error) {
+// addKeyword returns the version that knows f, of at most limit keywords. The places of the flags in
+// keep are not given away.
+func (v *Version) addKeyword(f imap.Flag, keep FlagSet, limit int) (*Version, FlagSet, error) {
 	n := v.derive()
-	if len(v.keywords) < MaxKeywords {
+	if len(v.keywords) < limit {
 		n.keywords = append(slices.Clone(v.keywords), f)
 		return n, keywordSet(len(v.keywords)), nil
 	}

@@ -17,7 +17,8 @@ var (
 	// ErrGone says that messages are not there any more: of Body, when nobody holds the message,
 	// and of an operation with MustExist.
 	ErrGone = errors.New("store: message is gone")
-	// ErrStale says that a staged body was committed or discarded before.
+	// ErrStale says that a staged body was committed or discarded before. A Commit may find that
+	// before it finds what else is wrong.
 	ErrStale = errors.New("store: the staged body is not there any more")
 	// ErrNoUIDs says that a mailbox has used up its UIDs.
 	ErrNoUIDs = errors.New("store: the mailbox has no UIDs left")

@@ -45,7 +45,7 @@ type Ref struct {
 }
 
 // Staged is a body that waits to be committed. It may be used by several operations of one Commit,
-// which then share it, but not by two Commits: ErrStale.
+// which then share it, but not by two Commits: ErrStale. A Commit that fails leaves it as it was.
 type Staged interface {
 	Size() int64 // octets
 	// Discard removes the body, unless it was committed. It may be called again.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,35 +14,25 @@ import (
 	"time"
 
 	"restante/imap"
+	"restante/mailbox"
 	"restante/store"
 )
 
-func openBench(b *testing.B, o *Options) (*Store, store.Account, store.Mailbox) {
+func openBench(b *testing.B, o *Options) *user {
 	b.Helper()
-	s, err := Open(b.TempDir(), o)
+	u := newUser(b, openTest(b, b.TempDir(), o), "ann")
+	b.Cleanup(func() { u.close(b) })
+	return u
+}
+
+// appendOne appends one message.
+func (u *user) appendOne(text string, summary []byte) error {
+	body, err := u.s.Stage(ctx, store.System, u.id, strings.NewReader(text))
 	if err != nil {
-		b.Fatal(err)
+		return err
 	}
-	u, err := s.CreateUser(ctx, "ann", nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, err := s.Account(ctx, u.ID)
-	if err != nil {
-		b.Fatal(err)
-	}
-	e, _ := a.Namespace().Lookup("INBOX")
-	box, err := a.Open(ctx, e.ID)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		box.Close()
-		if err := s.Close(); err != nil {
-			b.Fatal(err)
-		}
-	})
-	return s, a, box
+	_, err = u.s.Commit(ctx, store.System, &store.Append{Mailbox: u.inbox.Ref(), Messages: []store.NewMessage{{Body: body, Summary: summary}}})
+	return err
 }
 
 // BenchmarkRaw is what the disk does: append 4.7 KB and fdatasync.
@@ -67,7 +58,7 @@ func BenchmarkAppend(b *testing.B) {
 	summary := []byte(strings.Repeat("s", 600))
 	for _, writers := range []int{1, 16} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			_, a, box := openBench(b, nil)
+			u := openBench(b, nil)
 			var next atomic.Int64
 			var wg sync.WaitGroup
 			b.ReportAllocs()
@@ -75,7 +66,7 @@ func BenchmarkAppend(b *testing.B) {
 			for range writers {
 				wg.Go(func() {
 					for next.Add(1) <= int64(b.N) {
-						if _, err := a.Append(ctx, box.ID(), []store.NewMessage{{Size: 4096, Body: strings.NewReader(text), Summary: func() []byte { return summary }}}); err != nil {
+						if err := u.appendOne(text, summary); err != nil {
 							b.Error(err)
 							return
 						}
@@ -87,77 +78,88 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
-// fillBox appends n messages with summaries of 600 octets.
-func fillBox(b *testing.B, a store.Account, box store.Mailbox, n int) {
+// fill appends n messages with summaries of 600 octets.
+func (u *user) fill(b *testing.B, n int) {
 	b.Helper()
 	summary := []byte(strings.Repeat("summary of a message, ", 30)[:600])
 	for n > 0 {
 		msgs := make([]store.NewMessage, min(n, 5000))
 		for i := range msgs {
-			msgs[i] = store.NewMessage{Size: 4, Body: strings.NewReader("body"), Summary: func() []byte { return summary }}
+			body, err := u.s.Stage(ctx, store.System, u.id, strings.NewReader("body"))
+			must(b, err)
+			msgs[i] = store.NewMessage{Body: body, Summary: summary}
 		}
-		if _, err := a.Append(ctx, box.ID(), msgs); err != nil {
+		if _, err := u.s.do(&store.Append{Mailbox: u.inbox.Ref(), Messages: msgs}); err != nil {
 			b.Fatal(err)
 		}
 		n -= len(msgs)
 	}
 }
 
-func BenchmarkSummaries(b *testing.B) {
-	s, a, box := openBench(b, &Options{NoSync: true})
-	fillBox(b, a, box, 50_000)
-	if err := s.index.Flush(); err != nil {
+func BenchmarkDetails(b *testing.B) {
+	u := openBench(b, &Options{NoSync: true})
+	u.fill(b, 50_000)
+	if err := u.s.index.Flush(); err != nil {
 		b.Fatal(err)
 	}
-	var refs []uint64
-	for _, r := range box.Version().Rows() {
-		refs = append(refs, r.Ref)
+	var rows []mailbox.Row
+	for _, r := range u.inbox.Version().Rows() {
+		rows = append(rows, *r)
 	}
 	const batch = 500
-	out := make([][]byte, batch)
+	out := make([]store.Details, batch)
 	var buf []byte
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {
 		var err error
-		at := n % len(refs)
-		if buf, err = box.Summaries(ctx, refs[at:at+batch], buf[:0], out); err != nil || len(out[batch-1]) != 600 {
-			b.Fatal(err, len(out[batch-1]))
+		at := n % len(rows)
+		if buf, _, err = u.inbox.Details(ctx, rows[at:at+batch], buf[:0], 1<<20, out); err != nil || len(out[batch-1].Summary) != 600 {
+			b.Fatal(err, len(out[batch-1].Summary))
 		}
 		n += batch
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "summaries/s")
 }
 
-// BenchmarkOpenMailbox opens a mailbox that is not in memory.
+// BenchmarkOpenMailbox opens a mailbox that is not in memory, and tells what it takes there.
 func BenchmarkOpenMailbox(b *testing.B) {
 	for _, n := range []int{100_000, 1_000_000} {
 		b.Run(fmt.Sprintf("messages=%d", n), func(b *testing.B) {
-			s, a, box := openBench(b, &Options{NoSync: true, CacheRows: 1, CheckpointEvery: time.Hour})
-			fillBox(b, a, box, n)
-			id := box.ID()
-			box.Close()
-			s.kickJanitor()
-			for s.loaded(boxKey{a.ID(), id}) != nil {
+			u := openBench(b, &Options{NoSync: true, CacheRows: 1, CheckpointEvery: time.Hour})
+			u.fill(b, n)
+			ref := u.inbox.Ref()
+			u.inbox.Close()
+			u.s.kickJanitor()
+			for u.s.loaded(ref) != nil {
 				time.Sleep(10 * time.Millisecond)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				m, err := a.Open(ctx, id)
+				m, err := u.s.Open(ctx, store.System, ref)
 				if err != nil || m.Version().Len() != n {
 					b.Fatal(err)
 				}
 				m.Close()
 			}
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			m, err := u.s.Open(ctx, store.System, ref)
+			must(b, err)
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc))/float64(n), "heap-octets/message")
+			m.Close()
 		})
 	}
 }
 
 func BenchmarkFlag(b *testing.B) {
-	_, a, box := openBench(b, nil)
-	fillBox(b, a, box, 100_000)
+	u := openBench(b, nil)
+	u.fill(b, 100_000)
 	for i := 0; b.Loop(); i++ {
-		if _, err := box.StoreFlags(ctx, imap.UIDs(imap.UID(i%100_000+1)), imap.StoreOp(1+i/100_000%2), []imap.Flag{imap.Seen}); err != nil {
+		if err := u.flag(u.inbox, imap.UIDs(imap.UID(i%100_000+1)), imap.StoreOp(1+i/100_000%2), imap.Seen); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -166,11 +168,9 @@ func BenchmarkFlag(b *testing.B) {
 func BenchmarkBody(b *testing.B) {
 	for _, size := range []int{4 << 10, 64 << 10, 1 << 20, 8 << 20} {
 		b.Run(fmt.Sprintf("tcp/size=%d", size), func(b *testing.B) {
-			_, a, box := openBench(b, &Options{NoSync: true})
-			if _, err := a.Append(ctx, box.ID(), []store.NewMessage{{Size: int64(size), Body: strings.NewReader(strings.Repeat("x", size))}}); err != nil {
-				b.Fatal(err)
-			}
-			ref := box.Version().At(1).Ref
+			u := openBench(b, &Options{NoSync: true})
+			must(b, u.appendOne(strings.Repeat("x", size), nil))
+			row := u.inbox.Version().At(1)
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
 				b.Fatal(err)
@@ -190,7 +190,7 @@ func BenchmarkBody(b *testing.B) {
 			}
 			b.SetBytes(int64(size))
 			for b.Loop() {
-				body, err := box.Body(ctx, ref)
+				body, err := u.inbox.Body(ctx, &row)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"restante/mailbox"
 	"restante/store"
 )
 
@@ -23,20 +24,26 @@ var buffers = sync.Pool{New: func() any { return new([bufferLen]byte) }}
 type body struct {
 	small *[bufferLen]byte // all of it, if it is small
 	file  *os.File         // or else where it is: a segment, or a file of its own
+	open  *openFile        // the segment's, which Close gives back
 	own   bool             // Close closes file
 	off   int64
 	size  int64
 }
 
-func (h *handle) Body(ctx context.Context, ref uint64) (store.Body, error) {
+// Body implements store.Mailbox.
+func (h *handle) Body(ctx context.Context, row *mailbox.Row) (store.Body, error) {
 	s := h.box.account.s
 	if err := s.reading(ctx); err != nil {
 		return nil, err
 	}
 	defer s.unread()
-	if len(h.box.gone(ref)) > 0 {
-		return nil, gone(ref)
+	if !h.box.readable(row) {
+		return nil, gone(row.Ref)
 	}
+	return s.body(row.Ref)
+}
+
+func (s *Store) body(ref uint64) (*body, error) {
 	m, err := s.message(ref)
 	if err != nil {
 		return nil, err
@@ -70,12 +77,12 @@ func (s *Store) message(ref uint64) (message, error) {
 		return message{}, gone(ref)
 	}
 	if err != nil {
-		return message{}, err
+		return message{}, s.indexError(err)
 	}
 	defer closer.Close()
 	m, ok := parseMessage(value)
 	if !ok {
-		return message{}, fmt.Errorf("%w: the row of message %d is damaged", ErrCorrupt, ref)
+		return message{}, s.damagedIndex("the row of message %d is damaged", ref)
 	}
 	m.summary = nil
 	return m, nil
@@ -107,11 +114,11 @@ func (s *Store) openBody(m *message) (*body, error) {
 	if g == nil {
 		return nil, os.ErrNotExist
 	}
-	f, err := g.open()
+	f, err := s.log.files.acquire(g)
 	if err != nil {
 		return nil, err
 	}
-	return &body{file: f, off: int64(m.pos - g.base), size: int64(m.size)}, nil
+	return &body{file: f.File, open: f, off: int64(m.pos - g.base), size: int64(m.size)}, nil
 }
 
 // verify compares a body with its CRC, and keeps it if it is small. Large ones are compared only
@@ -128,6 +135,7 @@ func (s *Store) verify(b *body, ref uint64, m *message) error {
 		if crc32.Checksum(b.small[:b.size], castagnoli) != m.sum {
 			return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m))
 		}
+		b.letGo()
 		return nil
 	}
 	if s.verified.has(ref) {
@@ -142,6 +150,17 @@ func (s *Store) verify(b *body, ref uint64, m *message) error {
 	}
 	s.verified.add(ref)
 	return nil
+}
+
+// letGo closes what a body that is in memory was read from.
+func (b *body) letGo() {
+	if b.open != nil {
+		b.open.release()
+	}
+	if b.own {
+		b.file.Close()
+	}
+	b.open, b.file, b.own = nil, nil, false
 }
 
 // sum returns the CRC of a body.
@@ -188,12 +207,10 @@ func (b *body) Size() int64 { return b.size }
 func (b *body) Close() error {
 	if b.small != nil {
 		buffers.Put(b.small)
-		b.small, b.size = nil, 0
+		b.small = nil
 	}
-	if b.own {
-		b.own = false
-		return b.file.Close()
-	}
+	b.letGo()
+	b.size = 0
 	return nil
 }
 

@@ -7,18 +7,17 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"restante/store"
 )
 
 // TestWriteDeadline checks that a client that stops reading does not outlast its deadline,
 // whichever way the octets go.
 func TestWriteDeadline(t *testing.T) {
 	s := openTest(t, t.TempDir(), &Options{NoSync: true})
-	a, b := newBoxFor(t, s, "ann")
-	_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail(strings.Repeat("0123456789abcdef", 1<<20))})
+	u := newUser(t, s, "ann")
+	_, err := u.add(strings.Repeat("0123456789abcdef", 1<<20))
 	must(t, err)
-	body, err := b.Body(ctx, b.Version().At(1).Ref)
+	row := u.inbox.Version().At(1)
+	body, err := u.inbox.Body(ctx, &row)
 	must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -38,6 +37,5 @@ func TestWriteDeadline(t *testing.T) {
 	if n, err := body.ReadAt(make([]byte, 1), 0); err == nil {
 		t.Errorf("read %d octets of a closed body", n)
 	}
-	must(t, b.Close())
-	must(t, s.Close())
+	u.close(t)
 }

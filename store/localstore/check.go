@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"restante/mailbox"
 	"restante/store"
 )
@@ -27,7 +25,7 @@ func Check(ctx context.Context, dir string, report func(error)) (Checked, error)
 	c := checker{report: report, rows: map[uint64]int{}, live: map[uint64]int64{}}
 	s, err := open(dir, nil)
 	if err != nil {
-		return c.Checked, openError(err)
+		return c.Checked, fmt.Errorf("localstore: %w", err)
 	}
 	// Without a writer and a janitor nothing changes meanwhile.
 	close(s.written)
@@ -61,29 +59,25 @@ func (c *checker) run(ctx context.Context) error {
 	return nil
 }
 
-// log checks every group.
+// log checks every group, and the snapshots.
 func (c *checker) log(ctx context.Context) error {
 	for _, g := range c.s.log.all() {
-		f, err := g.open()
-		if err != nil {
+		err := c.s.eachGroup(g, g.end(), func(uint64, []byte) error {
+			c.Groups++
+			return ctx.Err()
+		})
+		if errors.Is(err, ErrCorrupt) {
+			c.report(err)
+		} else if err != nil {
 			return err
 		}
-		var buf []byte
-		for pos, end := g.base+segmentHeaderLen, g.end(); pos < end; {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			group, ok, err := g.readGroup(f, buf, pos, end)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				c.report(corrupt(g.path, pos-g.base, "a group is damaged"))
-				break
-			}
-			c.Groups++
-			buf = group
-			pos += uint64(len(group))
+	}
+	for _, snap := range c.s.snapshots {
+		_, err := c.s.readSnapshot(snap.path, func(_, _ []byte) error { return ctx.Err() })
+		if errors.Is(err, ErrCorrupt) {
+			c.report(err)
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -96,10 +90,11 @@ func (c *checker) accounts(ctx context.Context) error {
 		return err
 	}
 	c.Users = len(users)
-	known := map[boxKey]bool{}
+	known := map[store.Ref]bool{}
 	var ids []store.AccountID
-	if err := c.s.each(keyAccount, func(id uint64, value []byte) {
+	if err := c.s.each(keyAccount, func(id uint64, value []byte) error {
 		ids = append(ids, store.AccountID(id))
+		return nil
 	}); err != nil {
 		return err
 	}
@@ -115,11 +110,11 @@ func (c *checker) accounts(ctx context.Context) error {
 			c.report(err)
 			continue
 		}
-		for e := range a.Namespace().All() {
+		for e := range a.cur.Load().names.All() {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			known[boxKey{id, e.ID}] = true
+			known[store.Ref{Account: id, Mailbox: e.ID}] = true
 			c.Mailboxes++
 			b, err := c.s.pin(a, e.ID)
 			if err != nil {
@@ -130,18 +125,13 @@ func (c *checker) accounts(ctx context.Context) error {
 			c.s.unpin(b)
 		}
 	}
-	for _, letter := range []byte{keyMailbox, keyTable} {
-		it, err := c.s.index.NewIter(&pebble.IterOptions{LowerBound: []byte{letter}, UpperBound: []byte{letter + 1}})
-		if err != nil {
-			return err
-		}
-		for ok := it.First(); ok; ok = it.Next() {
-			k := it.Key()
-			if len(k) < 17 || !known[boxKey{store.AccountID(keyNum(k)), mailbox.ID(keyNum(k[8:]))}] {
+	for _, letter := range []byte{keyMailbox, keyTable, keyHistory} {
+		if err := c.s.eachKey([]byte{letter}, func(k, _ []byte) error {
+			if len(k) < 17 || !known[store.Ref{Account: store.AccountID(keyNum(k)), Mailbox: mailbox.ID(keyNum(k[8:]))}] {
 				c.problem("the index has rows of a mailbox that does not exist: %x", k)
 			}
-		}
-		if err := it.Close(); err != nil {
+			return nil
+		}); err != nil {
 			return err
 		}
 	}
@@ -173,43 +163,44 @@ func (c *checker) table(b *box, e mailbox.Entry) {
 // messages checks every body, and how many rows refer to it.
 func (c *checker) messages(ctx context.Context) error {
 	copies := map[uint64]int{}
-	if err := c.s.each(keyCopies, func(id uint64, value []byte) {
+	if err := c.s.each(keyCopies, func(id uint64, value []byte) error {
 		n, _ := binary.Uvarint(value)
 		copies[id] = int(n)
+		return nil
 	}); err != nil {
 		return err
 	}
-	graves := map[uint64]bool{}
-	for _, g := range c.s.graves {
-		graves[g.id] = true
+	unreferenced := map[uint64]bool{}
+	for _, id := range c.s.unreferenced {
+		unreferenced[id] = true
 	}
-	var stop error
-	err := c.s.each(keyMessage, func(id uint64, value []byte) {
-		if stop = errors.Join(stop, ctx.Err()); stop != nil {
-			return
-		}
+	err := c.s.each(keyMessage, func(id uint64, value []byte) error {
 		c.Messages++
 		m, ok := parseMessage(value)
 		if !ok {
 			c.problem("the row of message %d is damaged", id)
-			return
+			return nil
 		}
 		want := 1
 		if n, ok := copies[id]; ok {
 			want = n
-		} else if graves[id] {
+		} else if unreferenced[id] {
 			want = 0
 		}
 		delete(copies, id)
 		if c.rows[id] != want {
 			c.problem("message %d is in mailboxes %d times, expected %d", id, c.rows[id], want)
 		}
+		if m.emailID == 0 {
+			c.problem("message %d has no EmailID", id)
+		}
 		c.body(id, &m)
+		return ctx.Err()
 	})
 	for id := range copies {
 		c.problem("message %d is missing", id)
 	}
-	return errors.Join(stop, err)
+	return err
 }
 
 func (c *checker) body(id uint64, m *message) {
@@ -219,10 +210,13 @@ func (c *checker) body(id uint64, m *message) {
 		return
 	}
 	defer b.Close()
-	if m.file == 0 {
-		c.live[c.s.log.base(m.pos)] += m.weight
-	} else if value, err := c.s.get(key(keyLarge, m.file)); err != nil || keyNum(append([]byte{0}, value...)) != id {
-		c.problem("message %d has the file %s, which belongs to another", id, largeName(m.file))
+	if weight := m.weight(); weight > 0 {
+		c.live[c.s.log.base(m.pos)] += weight
+	}
+	if m.file != 0 {
+		if value, err := c.s.get(key(keyLarge, m.file)); err != nil || keyNum(append([]byte{0}, value...)) != id {
+			c.problem("message %d has the file %s, which belongs to another", id, largeName(m.file))
+		}
 	}
 	if b.small != nil {
 		return
@@ -246,7 +240,10 @@ func (c *checker) references(context.Context) error {
 		}
 	}
 	files := map[uint64]uint64{}
-	if err := c.s.each(keyLarge, func(file uint64, value []byte) { files[file] = keyNum(append([]byte{0}, value...)) }); err != nil {
+	if err := c.s.each(keyLarge, func(file uint64, value []byte) error {
+		files[file] = keyNum(append([]byte{0}, value...))
+		return nil
+	}); err != nil {
 		return err
 	}
 	for file, id := range files {

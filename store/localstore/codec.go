@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"restante/imap"
+	"restante/mailbox"
 )
 
 // Everything on disk is little-endian and packed: numbers as varints unless a place needs a
@@ -21,6 +22,31 @@ func appendStrings[S ~string](b []byte, list []S) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
 	for _, s := range list {
 		b = appendString(b, string(s))
+	}
+	return b
+}
+
+func appendBool(b []byte, x bool) []byte {
+	if x {
+		return append(b, 1)
+	}
+	return append(b, 0)
+}
+
+// appendFlags writes a set of flags: the bits, which words of FarBits are not empty, and these.
+func appendFlags(b []byte, s mailbox.FlagSet) []byte {
+	b = binary.AppendUvarint(b, uint64(s.Bits))
+	mask := byte(0)
+	for i, word := range s.Far {
+		if word != 0 {
+			mask |= 1 << i
+		}
+	}
+	b = append(b, mask)
+	for _, word := range s.Far {
+		if word != 0 {
+			b = binary.LittleEndian.AppendUint64(b, word)
+		}
 	}
 	return b
 }
@@ -93,6 +119,13 @@ func (d *decoder) uint32() uint32 {
 	return 0
 }
 
+func (d *decoder) uint64() uint64 {
+	if x := d.take(8); x != nil {
+		return binary.LittleEndian.Uint64(x)
+	}
+	return 0
+}
+
 // bytes returns octets that were written with their length; nil when there are none.
 func (d *decoder) bytes() []byte {
 	if x := d.take(d.uvarint()); len(x) > 0 {
@@ -137,6 +170,17 @@ func (d *decoder) set() (set imap.UIDSet) {
 		set.AddRange(imap.UID(first), imap.UID(last))
 	}
 	return set
+}
+
+func (d *decoder) flags() (s mailbox.FlagSet) {
+	s.Bits = mailbox.FlagBits(d.uvarint())
+	mask := d.byte()
+	for i := range s.Far {
+		if mask&(1<<i) != 0 {
+			s.Far[i] = d.uint64()
+		}
+	}
+	return s
 }
 
 // done reports whether everything was read and was as it should be.

@@ -10,30 +10,36 @@ import (
 	"restante/store"
 )
 
-// rescueBytes is how much of a segment is moved in one change.
-const rescueBytes = 1 << 20
+// relocateBytes is how much of a segment is moved in one change.
+const relocateBytes = 1 << 20
 
 // compact gives back the space of messages that are gone: segments that nothing needs are
 // unlinked, and one that is more than half dead is emptied by writing what lives in it to the end
-// of the log. It is unlinked after the next checkpoint, which makes the new places durable.
+// of the log. It is unlinked after the next checkpoint, which makes the new places durable. Nothing
+// is done to a segment without which the index could not be made anew.
 func (s *Store) compact() error {
-	rescued := false
-	for _, g := range s.log.all() {
-		end := g.end()
-		if end > s.checkpoint.pos || g == s.activeSegment() {
-			continue // it is still needed for recovery
+	candidates := s.compactable()
+	if len(candidates) == 0 {
+		return nil
+	}
+	if candidates[len(candidates)-1].end() > s.snapshotted() {
+		if err := s.refreshSnapshots(); err != nil {
+			return err
 		}
-		live, known := s.live[g.base]
-		if !known || g.damaged || live > 0 && uint64(live)*2 >= end-g.base {
+	}
+	relocated := false
+	for _, g := range candidates {
+		if g.end() > s.snapshotted() {
 			continue
 		}
-		if live > 0 && rescued { // one at a time, so that checkpoints are not kept waiting
+		live := s.live[g.base]
+		if live > 0 && relocated { // one at a time, so that checkpoints are not kept waiting
 			s.kickJanitor()
 			return nil
 		}
 		f := s.unlink
 		if live > 0 {
-			rescued, f = true, s.rescue
+			relocated, f = true, s.relocate
 		}
 		if err := f(g); errors.Is(err, ErrCorrupt) {
 			g.damaged = true
@@ -45,10 +51,17 @@ func (s *Store) compact() error {
 	return nil
 }
 
-// activeSegment returns the segment that is being written.
-func (s *Store) activeSegment() *segment {
+// compactable returns the segments that are more than half dead and that recovery does not need.
+func (s *Store) compactable() (out []*segment) {
 	all := s.log.all()
-	return all[len(all)-1]
+	for _, g := range all[:len(all)-1] { // the last one is being written
+		end := g.end()
+		live, known := s.live[g.base]
+		if end <= s.checkpoint.pos && known && !g.damaged && (live == 0 || uint64(live)*2 < end-g.base) {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // unlink removes a segment. Bodies of it that are open stay readable. It does not rely on what was
@@ -57,6 +70,9 @@ func (s *Store) unlink(g *segment) error {
 	if err := s.eachLiving(g, func(id uint64, _ *message, _ []byte) error {
 		return corrupt(g.path, 0, fmt.Sprintf("message %d still lives in the segment, where none was expected", id))
 	}, func() error { return nil }); err != nil {
+		return err
+	}
+	if err := s.hooks.check("unlink"); err != nil {
 		return err
 	}
 	if err := s.index.Delete(key(keySegment, g.base), noSync); err != nil {
@@ -69,12 +85,15 @@ func (s *Store) unlink(g *segment) error {
 	return s.log.remove(g)
 }
 
-// rescue moves what lives in a segment to the end of the log.
-func (s *Store) rescue(g *segment) error {
+// relocate moves what lives in a segment to the end of the log.
+func (s *Store) relocate(g *segment) error {
 	var moved []*movedRecord
 	octets := 0
 	flush := func() error {
-		err := s.change(context.Background(), func(t *tx) error {
+		if len(moved) == 0 {
+			return nil
+		}
+		err := s.change(context.Background(), 0, func(t *tx) error {
 			for _, r := range moved {
 				if _, err := t.do(r); err != nil {
 					return err
@@ -86,14 +105,14 @@ func (s *Store) rescue(g *segment) error {
 		return err
 	}
 	err := s.eachLiving(g, func(id uint64, m *message, body []byte) error {
-		if crc32.Checksum(body, castagnoli) != m.sum {
+		if m.file == 0 && crc32.Checksum(body, castagnoli) != m.sum {
 			return corrupt(g.path, m.pos-g.base, fmt.Sprintf("message %d is damaged", id))
 		}
 		moved = append(moved, &movedRecord{id: id, from: m.pos, message: *m, body: body})
-		octets += len(body)
+		octets += len(body) + len(m.summary)
 		return nil
 	}, func() error {
-		if octets < rescueBytes {
+		if octets < relocateBytes {
 			return nil
 		}
 		return flush()
@@ -104,34 +123,39 @@ func (s *Store) rescue(g *segment) error {
 // eachLiving calls f for every message of a segment that is where the index says it is, and then
 // after each group. Only the janitor moves and removes messages, so what it sees stays true.
 func (s *Store) eachLiving(g *segment, f func(id uint64, m *message, body []byte) error, then func() error) error {
-	file, err := g.open()
-	if err != nil {
-		return err
-	}
-	end := g.end()
-	for pos := g.base + segmentHeaderLen; pos < end; {
-		group, ok, err := g.readGroup(file, nil, pos, end)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return corrupt(g.path, pos-g.base, "a group is damaged")
-		}
-		err = eachMessage(group, func(id uint64, m *message, body []byte) error {
-			m.pos = pos + uint64(m.off)
+	return s.eachGroup(g, g.end(), func(pos uint64, group []byte) error {
+		if err := s.eachMessage(group, func(id uint64, m *message, body []byte) error {
 			now, err := s.message(id)
-			if errors.Is(err, store.ErrGone) || err == nil && (now.pos != m.pos || m.size == 0) {
+			if m.pos = pos + uint64(m.off); errors.Is(err, store.ErrGone) || err == nil && now.pos != m.pos {
 				return nil
 			}
 			if err != nil {
 				return err
 			}
 			return f(id, m, body)
-		})
-		if err == nil {
-			err = then()
+		}); err != nil {
+			return err
 		}
+		return then()
+	})
+}
+
+// eachGroup calls f for every group of a segment before end. f may keep the group.
+func (s *Store) eachGroup(g *segment, end uint64, f func(pos uint64, group []byte) error) error {
+	file, err := s.log.files.acquire(g)
+	if err != nil {
+		return err
+	}
+	defer file.release()
+	for pos := g.base + segmentHeaderLen; pos < end; {
+		group, ok, err := g.readGroup(file.File, nil, pos, g.end())
 		if err != nil {
+			return err
+		}
+		if !ok {
+			return corrupt(g.path, pos-g.base, "a group is damaged")
+		}
+		if err := f(pos, group); err != nil {
 			return err
 		}
 		pos += uint64(len(group))
@@ -139,8 +163,8 @@ func (s *Store) eachLiving(g *segment, f func(id uint64, m *message, body []byte
 	return nil
 }
 
-// eachMessage calls f for every message whose octets stand in a group.
-func eachMessage(group []byte, f func(id uint64, m *message, body []byte) error) error {
+// eachMessage calls f for every message that stands in a group; m.off says where.
+func (s *Store) eachMessage(group []byte, f func(id uint64, m *message, body []byte) error) error {
 	d := decoder{b: group, i: groupHeaderLen}
 	for d.i < len(group) {
 		r := newRecord(d.byte())
@@ -150,19 +174,30 @@ func eachMessage(group []byte, f func(id uint64, m *message, body []byte) error)
 		if r.decode(&d); d.bad {
 			return fmt.Errorf("%w: group %d: malformed record", ErrCorrupt, binary.LittleEndian.Uint64(group[16:]))
 		}
+		var err error
 		switch r := r.(type) {
 		case *appendRecord:
-			for i := range r.messages {
-				if m := &r.messages[i]; m.file == 0 {
-					if err := f(r.id+uint64(i), &m.message, m.body); err != nil {
-						return err
-					}
-				}
-			}
+			err = r.eachMessage(f)
+		case *appendRecord1:
+			r.r.identify(s.log.id)
+			err = r.r.eachMessage(f)
 		case *movedRecord:
-			if err := f(r.id, &r.message, r.body); err != nil {
-				return err
-			}
+			err = f(r.id, &r.message, r.body)
+		case *movedRecord1:
+			r.r.emailID = emailIDOf(s.log.id, r.r.id)
+			err = f(r.r.id, &r.r.message, r.r.body)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *appendRecord) eachMessage(f func(id uint64, m *message, body []byte) error) error {
+	for i := range r.messages {
+		if err := f(r.id+uint64(i), &r.messages[i].message, r.messages[i].body); err != nil {
+			return err
 		}
 	}
 	return nil

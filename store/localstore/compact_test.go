@@ -39,17 +39,17 @@ func dirSize(t *testing.T, dir string) (n int64) {
 // moved and stays, and a message that a session holds stays readable for it until it lets go.
 func TestCompact(t *testing.T) {
 	dir := t.TempDir()
-	o := &Options{SegmentSize: 64 << 10, CheckpointBytes: 100 << 10, CheckpointEvery: 10 * time.Millisecond, InlineMessage: 5000}
-	s := openTest(t, dir, o)
-	a, b := newBoxFor(t, s, "ann")
+	o := &Options{SegmentSize: 64 << 10, InlineMessage: 5000}
+	s := openQuiet(t, dir, o)
+	u := newUser(t, s, "ann")
 	body := func(uid int) string { return fmt.Sprintf("message %d %s", uid, strings.Repeat("x", 4000)) }
 	const n = 300
 	for uid := 1; uid <= n; uid++ {
-		_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail(body(uid))})
+		_, err := u.add(body(uid))
 		must(t, err)
 	}
 	for range 5 {
-		_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail(strings.Repeat("large", 2000))})
+		_, err := u.add(strings.Repeat("large", 2000))
 		must(t, err)
 	}
 	full := dirSize(t, filepath.Join(dir, "log"))
@@ -57,11 +57,12 @@ func TestCompact(t *testing.T) {
 		t.Fatalf("the log has %d octets", full)
 	}
 
-	_, holder := reopenBox(t, s, a.ID())
+	holder := u.open(t, "INBOX")
 	held := holder.Version()
-	first, err := holder.Body(ctx, held.At(1).Ref)
+	row1, rowLarge := held.At(1), held.At(n+1)
+	first, err := holder.Body(ctx, &row1)
 	must(t, err)
-	large, err := holder.Body(ctx, held.At(n+1).Ref)
+	large, err := holder.Body(ctx, &rowLarge)
 	must(t, err)
 	var gone imap.UIDSet
 	for uid := imap.UID(1); uid <= n+5; uid++ {
@@ -69,33 +70,30 @@ func TestCompact(t *testing.T) {
 			gone.Add(uid)
 		}
 	}
-	_, err = b.StoreFlags(ctx, gone, imap.StoreAdd, []imap.Flag{imap.Deleted})
-	must(t, err)
-	_, err = b.Expunge(ctx, gone)
-	must(t, err)
-	b.Hold(b.Version())
+	must(t, u.expunge(u.inbox, gone))
+	u.inbox.Hold(u.inbox.Version())
 
-	time.Sleep(100 * time.Millisecond) // some checkpoints
-	read := func(seq imap.SeqNum) string {
-		t.Helper()
-		x, err := holder.Body(ctx, held.At(seq).Ref)
-		must(t, err)
-		defer x.Close()
-		text, err := io.ReadAll(io.NewSectionReader(x, 0, x.Size()))
-		must(t, err)
-		return string(text)
+	for range 5 {
+		s.sweepNow(t)
 	}
 	for uid := 1; uid <= n; uid++ {
-		if got := read(imap.SeqNum(uid)); got != body(uid) {
-			t.Fatalf("held message %d has %d octets", uid, len(got))
+		if got, err := readBody(holder, held.At(imap.SeqNum(uid))); err != nil || got != body(uid) {
+			t.Fatalf("held message %d has %d octets: %v", uid, len(got), err)
 		}
 	}
 	if got := dirSize(t, filepath.Join(dir, "log")); got < full*9/10 {
 		t.Fatalf("the log went from %d to %d octets though everything is held", full, got)
 	}
 	holder.Hold(holder.Version())
-	eventually(t, "a small log", func() bool { return dirSize(t, filepath.Join(dir, "log")) < full/3 })
-	eventually(t, "no large messages", func() bool { return dirSize(t, filepath.Join(dir, "large")) == 0 })
+	for range 100 {
+		s.sweepNow(t)
+	}
+	if got := dirSize(t, filepath.Join(dir, "log")); got > full/3 {
+		t.Fatalf("the log went from %d to %d octets", full, got)
+	}
+	if got := dirSize(t, filepath.Join(dir, "large")); got != 0 {
+		t.Fatalf("there are %d octets of large messages", got)
+	}
 	// What was opened before stays readable.
 	got := make([]byte, 9)
 	if _, err := first.ReadAt(got, 0); err != nil || string(got) != "message 1" {
@@ -107,31 +105,24 @@ func TestCompact(t *testing.T) {
 	must(t, first.Close())
 	must(t, large.Close())
 
-	check := func(s *Store) {
+	check := func(u *user) {
 		t.Helper()
-		_, b := reopenBox(t, s, a.ID())
-		defer b.Close()
-		if b.Version().Len() != n/10 {
-			t.Fatalf("%d messages are left", b.Version().Len())
+		v := u.inbox.Version()
+		if v.Len() != n/10 {
+			t.Fatalf("%d messages are left", v.Len())
 		}
-		for _, r := range b.Version().Rows() {
-			x, err := b.Body(ctx, r.Ref)
-			must(t, err)
-			text, err := io.ReadAll(io.NewSectionReader(x, 0, x.Size()))
-			must(t, err)
-			must(t, x.Close())
-			if string(text) != body(int(r.UID)) {
-				t.Errorf("UID %d has %d octets", r.UID, len(text))
+		for _, r := range v.Rows() {
+			if text, err := readBody(u.inbox, *r); err != nil || text != body(int(r.UID)) {
+				t.Errorf("UID %d has %d octets: %v", r.UID, len(text), err)
 			}
 		}
 	}
-	check(s)
-	must(t, b.Close())
+	check(u)
 	must(t, holder.Close())
-	must(t, s.Close())
-	s = openTest(t, dir, o)
-	check(s)
-	must(t, s.Close())
+	u.close(t)
+	u = openUser(t, openTest(t, dir, o), u.id)
+	check(u)
+	u.close(t)
 	if c := checkStore(t, dir); c.Mailboxes != 1 || c.Users != 1 || c.Messages != n/10 {
 		t.Errorf("checked %+v", c)
 	}
@@ -140,12 +131,11 @@ func TestCompact(t *testing.T) {
 // TestCopiesShare checks that a message is removed only with the last of its copies.
 func TestCopiesShare(t *testing.T) {
 	dir := t.TempDir()
-	s := openTest(t, dir, &Options{InlineMessage: 10})
-	a, b := newBoxFor(t, s, "ann")
-	_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("a message in a file")})
+	u := newUser(t, openTest(t, dir, &Options{InlineMessage: 10}), "ann")
+	_, err := u.add("a message in a file")
 	must(t, err)
 	for range 3 {
-		_, err = b.Copy(ctx, imap.UIDs(1), b.ID())
+		_, err = u.s.do(&store.Copy{From: u.inbox.Ref(), To: u.inbox.Ref(), UIDs: imap.UIDs(1)})
 		must(t, err)
 	}
 	files := func() int {
@@ -157,23 +147,17 @@ func TestCopiesShare(t *testing.T) {
 		if files() != 1 {
 			t.Fatalf("there are %d files before UID %d is removed", files(), uid)
 		}
-		checkCopies(t, b, int(4-uid+1))
-		_, err = b.StoreFlags(ctx, imap.UIDs(uid), imap.StoreAdd, []imap.Flag{imap.Deleted})
-		must(t, err)
-		_, err = b.Expunge(ctx, imap.UIDs(uid))
-		must(t, err)
-		b.Hold(b.Version())
-		must(t, b.Close())
-		must(t, s.Close())
+		checkCopies(t, u.inbox, int(4-uid+1))
+		must(t, u.expunge(u.inbox, imap.UIDs(uid)))
+		u.inbox.Hold(u.inbox.Version())
+		u.close(t)
 		checkStore(t, dir)
-		s = openTest(t, dir, nil)
-		a, b = reopenBox(t, s, a.ID())
+		u = openUser(t, openTest(t, dir, nil), u.id)
 	}
 	if files() != 0 {
 		t.Errorf("there are %d files at the end", files())
 	}
-	must(t, b.Close())
-	must(t, s.Close())
+	u.close(t)
 }
 
 func checkCopies(t *testing.T, b store.Mailbox, n int) {
@@ -182,13 +166,8 @@ func checkCopies(t *testing.T, b store.Mailbox, n int) {
 		t.Fatalf("there are %d messages, want %d", b.Version().Len(), n)
 	}
 	for _, r := range b.Version().Rows() {
-		x, err := b.Body(ctx, r.Ref)
-		must(t, err)
-		text, err := io.ReadAll(io.NewSectionReader(x, 0, x.Size()))
-		must(t, err)
-		must(t, x.Close())
-		if string(text) != "a message in a file" {
-			t.Errorf("UID %d is %q", r.UID, text)
+		if text, err := readBody(b, *r); err != nil || text != "a message in a file" {
+			t.Errorf("UID %d is %q: %v", r.UID, text, err)
 		}
 	}
 }
@@ -196,12 +175,10 @@ func checkCopies(t *testing.T, b store.Mailbox, n int) {
 // TestCheckFinds damages a body and checks that Check tells where.
 func TestCheckFinds(t *testing.T) {
 	dir := t.TempDir()
-	s := openTest(t, dir, &Options{InlineMessage: 1000})
-	a, b := newBoxFor(t, s, "ann")
-	_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("find me, I am damaged"), mail(strings.Repeat("large", 1000))})
+	u := newUser(t, openTest(t, dir, &Options{InlineMessage: 1000}), "ann")
+	_, err := u.add("find me, I am damaged", strings.Repeat("large", 1000))
 	must(t, err)
-	must(t, b.Close())
-	must(t, s.Close())
+	u.close(t)
 	if c := checkStore(t, dir); c.Messages != 2 || c.Octets != 5021 || c.Groups != 2 {
 		t.Errorf("checked %+v", c)
 	}

@@ -2,8 +2,6 @@ package localstore
 
 import (
 	"context"
-	"fmt"
-	"slices"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -13,39 +11,40 @@ import (
 	"restante/store"
 )
 
-// handle is one session's hold on a mailbox.
+// handle is one session's hold on a mailbox. UIDs are never used again, so a message can be read
+// when its UID is in the newest version or in one that a handle of the mailbox holds or has seen.
 type handle struct {
 	box  *box
 	bell chan struct{}
-	held atomic.Pointer[hold]
-
-	// The session's: the version that Version returned last, and a group before which none of
-	// its messages was removed.
-	seen    *mailbox.Version
-	seenSeq uint64
+	held atomic.Pointer[mailbox.Version] // what the session shows
+	seen atomic.Pointer[mailbox.Version] // what Version has returned since the last Hold, with all its messages
+	last *mailbox.Version                // what Version has returned; the session's
 }
 
-// hold is a version that a session shows. Its messages were there after group seq.
-type hold struct {
-	version *mailbox.Version
-	seq     uint64
-}
-
-func (a *account) Open(ctx context.Context, id mailbox.ID) (store.Mailbox, error) {
-	if err := a.s.reading(ctx); err != nil {
+// Open implements store.Mail.
+func (s *Store) Open(ctx context.Context, _ store.Actor, ref store.Ref) (store.Mailbox, error) {
+	if err := s.reading(ctx); err != nil {
 		return nil, err
 	}
-	defer a.s.unread()
-	b, err := a.s.pin(a, id)
+	defer s.unread()
+	b, err := s.pinned(ref)
 	if err != nil {
 		return nil, err
 	}
 	h := &handle{box: b, bell: make(chan struct{}, 1)}
-	h.held.Store(&hold{nil, a.s.seq.Load()}) // holds everything from here on
 	b.addHandle(h)
-	a.s.addHandle(h)
+	s.addHandle(h)
 	h.Hold(h.Version())
 	return h, nil
+}
+
+// pinned returns a mailbox, which is pinned.
+func (s *Store) pinned(ref store.Ref) (*box, error) {
+	a, err := s.account(ref.Account)
+	if err != nil {
+		return nil, err
+	}
+	return s.pin(a, ref.Mailbox)
 }
 
 func (b *box) addHandle(h *handle) {
@@ -63,42 +62,53 @@ func (s *Store) addHandle(h *handle) {
 	s.mu.handles[h] = struct{}{}
 }
 
-// oldest returns a group before and in which everything that was removed is not held any more.
-// It runs on the writer's goroutine, so that nothing becomes newer meanwhile.
-func (s *Store) oldest() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	seq := s.seq.Load()
-	for h := range s.mu.handles {
-		// A session that shows the newest version sees nothing that was removed.
-		if held := h.held.Load(); held.version != h.box.cur.Load() {
-			seq = min(seq, held.seq)
-		}
-	}
-	return seq
-}
-
-func (h *handle) ID() mailbox.ID        { return h.box.id }
+func (h *handle) Ref() store.Ref        { return h.box.ref() }
 func (h *handle) Bell() <-chan struct{} { return h.bell }
 
+// Version makes what it returns known before it returns it: a checkpoint that has seen a removal
+// looks at seen afterwards, so either it finds the version here, or Version finds a newer one.
 func (h *handle) Version() *mailbox.Version {
-	seq := h.box.account.s.seq.Load() // first: what v shows was there after that
-	v := h.box.cur.Load()
-	if v != h.seen {
-		h.seen, h.seenSeq = v, seq
+	before := h.seen.Load()
+	for v := h.box.cur.Load(); v != h.last; {
+		keep := v
+		if before != nil {
+			keep = mailbox.Retain(before, v)
+		}
+		h.seen.Store(keep)
+		newest := h.box.cur.Load()
+		if newest == v {
+			h.last = v
+		}
+		v = newest
 	}
-	return v
+	return h.last
+}
+
+func (h *handle) Refresh(ctx context.Context) (*mailbox.Version, error) {
+	if err := h.box.account.s.check(ctx); err != nil {
+		return nil, err
+	}
+	return h.Version(), nil
 }
 
 func (h *handle) Hold(v *mailbox.Version) {
-	held := h.held.Load()
-	switch {
-	case v == held.version:
-	case v == h.seen:
-		h.held.Store(&hold{v, h.seenSeq})
-	default: // a view made of the one before and a newer one
-		h.held.Store(&hold{v, held.seq})
+	h.held.Store(v) // first: see versions
+	h.seen.Store(h.last)
+}
+
+// versions returns what the handle holds. It looks at seen first: what leaves it because of Hold is
+// in held by then.
+func (h *handle) versions() [2]*mailbox.Version {
+	seen := h.seen.Load()
+	return [2]*mailbox.Version{seen, h.held.Load()}
+}
+
+func (h *handle) Changes(ctx context.Context, since imap.ModSeq) (*mailbox.Changes, error) {
+	v, err := h.Refresh(ctx)
+	if err != nil {
+		return nil, err
 	}
+	return v.Changes(since)
 }
 
 func (h *handle) Close() error {
@@ -113,9 +123,7 @@ func (h *handle) Close() error {
 func (b *box) removeHandle(h *handle) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if delete(b.mu.handles, h); len(b.mu.handles) == 0 {
-		b.mu.gone = removed{}
-	}
+	delete(b.mu.handles, h)
 }
 
 func (s *Store) removeHandle(h *handle) bool {
@@ -126,193 +134,123 @@ func (s *Store) removeHandle(h *handle) bool {
 	return ok
 }
 
-func (h *handle) ClaimRecent(below imap.UID) imap.UID {
-	from := h.box.claim(below)
-	if below > from {
-		s := h.box.account.s
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.touch(h.box)
-	}
-	return from
+// has reports whether a version has the message of a row.
+func has(v *mailbox.Version, row *mailbox.Row) bool {
+	_, found, ok := v.Find(row.UID)
+	return ok && found.Ref == row.Ref
 }
 
-func (b *box) claim(below imap.UID) imap.UID {
+// readable reports whether a message is in the mailbox, or a handle holds it.
+func (b *box) readable(row *mailbox.Row) bool {
+	return has(b.cur.Load(), row) || b.holds(row)
+}
+
+func (b *box) holds(row *mailbox.Row) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	from := b.mu.recent
-	b.mu.recent = max(from, below)
-	return from
-}
-
-func (h *handle) change(ctx context.Context, run func(*tx) error) error {
-	return h.box.account.s.change(ctx, run)
-}
-
-func (h *handle) StoreFlags(ctx context.Context, set imap.UIDSet, op imap.StoreOp, flags []imap.Flag) (modseq imap.ModSeq, err error) {
-	err = h.change(ctx, func(t *tx) error {
-		_, v, err := t.version(h.box.account.id, h.box.id)
-		if err != nil {
-			return err
-		}
-		r := &storeRecord{account: h.box.account.id, mailbox: h.box.id, modseq: v.HighestModSeq + 1, set: set.Resolve(v.MaxUID()), op: op}
-		if !exists(v, r.set) {
-			return nil
-		}
-		if op == imap.StoreRemove {
-			for _, f := range flags { // what the mailbox does not know, no message carries
-				r.bits |= v.Bit(f)
-			}
-		} else {
-			known, bits, err := v.Bits(flags)
-			if err != nil {
-				return err
-			}
-			if r.bits = bits; known != v {
-				r.keywords = flags
+	for h := range b.mu.handles {
+		for _, v := range h.versions() {
+			if v != nil && has(v, row) {
+				return true
 			}
 		}
-		n, err := t.do(r)
-		if n > 0 {
-			modseq = r.modseq
-		}
-		return err
-	})
-	return modseq, err
-}
-
-// exists reports whether the version has a message of the set.
-func exists(v *mailbox.Version, set imap.UIDSet) bool {
-	for range v.RowsByUID(set) {
-		return true
 	}
 	return false
 }
 
-func (h *handle) Expunge(ctx context.Context, set imap.UIDSet) (removed imap.UIDSet, err error) {
-	err = h.change(ctx, func(t *tx) error {
-		_, v, err := t.version(h.box.account.id, h.box.id)
-		if err != nil {
-			return err
+// heldMessages returns the messages that were removed from their mailboxes but that handles still
+// hold. It costs what was removed since the versions that they hold.
+func (s *Store) heldMessages() map[uint64]struct{} {
+	held := map[uint64]struct{}{}
+	for v, b := range s.heldVersions() {
+		for _, x := range mailbox.Diff(v, b.cur.Load()).Expunged {
+			held[x.Row.Ref] = struct{}{}
 		}
-		for _, r := range v.RowsByUID(set) {
-			if r.Flags&mailbox.BitDeleted != 0 {
-				removed.Add(r.UID)
+	}
+	return held
+}
+
+// heldVersions returns the versions that handles hold, other than the newest.
+func (s *Store) heldVersions() map[*mailbox.Version]*box {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	versions := map[*mailbox.Version]*box{}
+	for h := range s.mu.handles {
+		for _, v := range h.versions() {
+			if v != nil && v != h.box.cur.Load() {
+				versions[v] = h.box
 			}
 		}
-		if removed.Empty() {
-			return nil
-		}
-		_, err = t.do(&expungeRecord{h.box.account.id, h.box.id, v.HighestModSeq + 1, removed})
-		return err
-	})
-	if err != nil {
-		return imap.UIDSet{}, err
 	}
-	return removed, nil
+	return versions
 }
 
-func (h *handle) Copy(ctx context.Context, set imap.UIDSet, dst mailbox.ID) (store.CopyResult, error) {
-	return h.transfer(ctx, set, dst, false)
-}
-
-func (h *handle) Move(ctx context.Context, set imap.UIDSet, dst mailbox.ID) (store.CopyResult, error) {
-	return h.transfer(ctx, set, dst, true)
-}
-
-// transfer is Copy and Move.
-func (h *handle) transfer(ctx context.Context, set imap.UIDSet, dst mailbox.ID, move bool) (result store.CopyResult, err error) {
-	a := h.box.account
-	to, err := a.pin(ctx, dst)
-	if err != nil {
-		return result, err
-	}
-	defer a.s.unpin(to)
-	err = h.change(ctx, func(t *tx) error {
-		_, from, err := t.version(a.id, h.box.id)
-		if err != nil {
-			return err
-		}
-		_, v, err := t.version(a.id, dst)
-		if err != nil {
-			return err
-		}
-		result.UIDValidity = v.UIDValidity
-		r := &copyRecord{account: a.id, src: h.box.id, dst: dst, move: move, set: from.Existing(set), uid: v.UIDNext}
-		n := r.set.Len()
-		if n == 0 {
-			return nil
-		}
-		if uint64(v.UIDNext)+uint64(n) > 1<<32-1 {
-			return errNoUIDs
-		}
-		if _, err := t.do(r); err != nil {
-			return err
-		}
-		result.Source, result.Dest = make([]imap.UID, 0, n), make([]imap.UID, n)
-		for u := range r.set.All() {
-			result.Dest[len(result.Source)] = r.uid + imap.UID(len(result.Source))
-			result.Source = append(result.Source, u)
-		}
-		return nil
-	})
-	if err != nil {
-		return store.CopyResult{}, err
-	}
-	return result, nil
-}
-
-func (h *handle) Summaries(ctx context.Context, refs []uint64, buf []byte, out [][]byte) ([]byte, error) {
+// Details implements store.Mailbox.
+func (h *handle) Details(ctx context.Context, rows []mailbox.Row, buf []byte, limit int, out []store.Details) ([]byte, int, error) {
 	s := h.box.account.s
 	if err := s.reading(ctx); err != nil {
-		return buf, err
+		return buf, 0, err
 	}
 	defer s.unread()
-	clear(out[:len(refs)])
-	if len(refs) == 0 {
-		return buf, nil
+	rows = rows[:min(len(rows), len(out))]
+	if len(rows) == 0 {
+		return buf, 0, nil
 	}
-	gone := h.box.gone(refs...)
-	low, high := slices.Min(refs), slices.Max(refs)
+	low, high := rows[0].Ref, rows[0].Ref
+	for i := range rows {
+		low, high = min(low, rows[i].Ref), max(high, rows[i].Ref)
+	}
 	it, err := s.index.NewIter(&pebble.IterOptions{LowerBound: key(keyMessage, low), UpperBound: keyEnd(key(keyMessage, high))})
 	if err != nil {
-		return buf, err
+		return buf, 0, s.indexError(err)
 	}
 	defer it.Close()
-	ends := make([]int, len(refs)) // of each summary in buf, which may still move
-	start := len(buf)
+	start, n := len(buf), 0
+	newest := h.box.cur.Load()
 	k := key(keyMessage, 0)
 	last := uint64(0) // where the iterator is, 0: nowhere
-	for i, ref := range refs {
-		if last != 0 && ref == last+1 {
+	for ; n < len(rows); n++ {
+		row := &rows[n]
+		out[n] = store.Details{}
+		if !has(newest, row) && !h.box.holds(row) {
+			continue
+		}
+		if last != 0 && row.Ref == last+1 {
 			it.Next()
-		} else if ref != last {
-			it.SeekGE(keyPut(k, ref))
+		} else if row.Ref != last {
+			it.SeekGE(keyPut(k, row.Ref))
 		}
-		if last = 0; it.Valid() {
-			last = keyNum(it.Key())
+		if last = 0; !it.Valid() {
+			continue
 		}
-		if last == ref && !gone[ref] {
-			value, err := it.ValueAndErr()
-			if err != nil {
-				return buf, err
-			}
-			m, ok := parseMessage(value)
-			if !ok {
-				return buf, fmt.Errorf("%w: the row of message %d is damaged", ErrCorrupt, ref)
-			}
-			buf = append(buf, m.summary...)
+		if last = keyNum(it.Key()); last != row.Ref {
+			continue
 		}
-		ends[i] = len(buf)
+		value, err := it.ValueAndErr()
+		if err != nil {
+			return buf, 0, s.indexError(err)
+		}
+		m, ok := parseMessage(value)
+		if !ok {
+			return buf, 0, s.damagedIndex("the row of message %d is damaged", row.Ref)
+		}
+		if n > 0 && len(buf)-start+len(m.summary) > limit {
+			break
+		}
+		// Until all are there only the length is right: buf may still move.
+		out[n] = store.Details{Summary: m.summary[:len(m.summary):len(m.summary)], EmailID: m.emailID, ThreadID: m.threadID}
+		buf = append(buf, m.summary...)
 	}
 	if err := it.Error(); err != nil {
-		return buf, err
+		return buf, 0, s.indexError(err)
 	}
-	for i, end := range ends {
-		if end > start {
-			out[i] = buf[start:end:end]
+	for i := range out[:n] {
+		if length := len(out[i].Summary); length > 0 {
+			out[i].Summary = buf[start : start+length : start+length]
+			start += length
+		} else {
+			out[i].Summary = nil
 		}
-		start = end
 	}
-	return buf, nil
+	return buf, n, nil
 }

@@ -1,16 +1,19 @@
 package localstore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +22,8 @@ import (
 const (
 	segmentHeaderLen = 64
 	groupHeaderLen   = 32
-	segmentMagic     = "restante mail log, format 1\n"
+	segmentMagic     = "restante mail log, format "
+	segmentFormat    = 2       // what is written
 	maxGroupLen      = 1 << 30 // a header that announces more is not one
 )
 
@@ -27,45 +31,17 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // segment is one file of the log.
 type segment struct {
-	base uint64 // the position of its first octet
-	salt uint64 // random; the group headers' magic and the start of their CRC
-	path string
+	base   uint64 // the position of its first octet
+	salt   uint64 // random; the group headers' magic and the start of their CRC
+	format int    // of its header: of the records in it, or later
+	path   string
+	limit  atomic.Uint64 // the position after its last group
 
 	damaged bool // compaction leaves it alone; the janitor's
-
-	mu struct {
-		sync.Mutex
-		file *os.File // open, or nil
-		end  uint64   // the position after its last group
-	}
 }
 
-// open returns the segment's file, which stays open. Whoever reads may keep it: it closes itself
-// when the segment is unlinked and nobody refers to it any more.
-func (g *segment) open() (*os.File, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.mu.file == nil {
-		f, err := os.OpenFile(g.path, os.O_RDWR, 0)
-		if err != nil {
-			return nil, err
-		}
-		g.mu.file = f
-	}
-	return g.mu.file, nil
-}
-
-func (g *segment) end() uint64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.mu.end
-}
-
-func (g *segment) setEnd(pos uint64) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.mu.end = pos
-}
+func (g *segment) end() uint64       { return g.limit.Load() }
+func (g *segment) setEnd(pos uint64) { g.limit.Store(pos) }
 
 func (g *segment) magic() uint32 { return uint32(g.salt >> 32) }
 
@@ -90,10 +66,12 @@ type mailLog struct {
 	id    uint64 // of the store; every segment carries it
 	hooks *hooks
 
+	files descriptors // to read from
+
 	active *segment
-	file   *os.File
-	pos    uint64 // where the next group goes
-	seq    uint64 // of the last group
+	file   *os.File // the active segment's, to write to
+	pos    uint64   // where the next group goes
+	seq    uint64   // of the last group
 
 	mu struct {
 		sync.RWMutex
@@ -155,7 +133,7 @@ func segmentName(base uint64) string { return fmt.Sprintf("%016x.log", base) }
 
 // create starts a new segment at the end of the log.
 func (l *mailLog) create() error {
-	g := &segment{base: l.pos, salt: rand.Uint64(), path: filepath.Join(l.dir, segmentName(l.pos))}
+	g := &segment{base: l.pos, salt: rand.Uint64(), format: segmentFormat, path: filepath.Join(l.dir, segmentName(l.pos))}
 	if err := l.hooks.check("create"); err != nil {
 		return err
 	}
@@ -164,7 +142,7 @@ func (l *mailLog) create() error {
 		return err
 	}
 	h := make([]byte, segmentHeaderLen)
-	copy(h, segmentMagic)
+	copy(h, fmt.Sprintf("%s%d\n", segmentMagic, segmentFormat))
 	binary.LittleEndian.PutUint64(h[32:], l.id)
 	binary.LittleEndian.PutUint64(h[40:], g.base)
 	binary.LittleEndian.PutUint64(h[48:], g.salt)
@@ -180,11 +158,26 @@ func (l *mailLog) create() error {
 		f.Close()
 		return err
 	}
-	g.mu.file = f
-	g.mu.end = g.base + segmentHeaderLen
+	if l.file != nil {
+		l.file.Close() // all of it is durable
+	}
+	g.setEnd(g.base + segmentHeaderLen)
 	l.active, l.file = g, f
 	l.pos += segmentHeaderLen
 	l.addSegment(g)
+	return nil
+}
+
+// open makes the segment the active one, which is written to.
+func (l *mailLog) open(g *segment) error {
+	f, err := os.OpenFile(g.path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if l.file != nil {
+		l.file.Close()
+	}
+	l.active, l.file = g, f
 	return nil
 }
 
@@ -196,39 +189,35 @@ func (l *mailLog) addSegment(g *segment) {
 
 var errTornHeader = errors.New("header is incomplete")
 
-// readSegment opens a segment file and reads its header. errTornHeader says that the file has
-// never held a group.
+// readSegment reads the header of a segment's file. errTornHeader says that the file has never held
+// a group.
 func (l *mailLog) readSegment(path string) (*segment, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	g, err := l.parseSegment(f, path)
-	if err != nil {
-		f.Close()
-	}
-	return g, err
-}
-
-func (l *mailLog) parseSegment(f *os.File, path string) (*segment, error) {
+	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
 	h := make([]byte, segmentHeaderLen)
-	n, _ := f.ReadAt(h, 0)
-	g := &segment{path: path}
-	g.mu.file = f
-	g.base = binary.LittleEndian.Uint64(h[40:])
-	g.salt = binary.LittleEndian.Uint64(h[48:])
-	switch {
+	n, err := f.ReadAt(h, 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	g := &segment{path: path, base: binary.LittleEndian.Uint64(h[40:]), salt: binary.LittleEndian.Uint64(h[48:])}
+	text := string(bytes.TrimRight(h[:32], "\x00"))
+	switch _, err := fmt.Sscanf(text, segmentMagic+"%d\n", &g.format); {
 	case n < segmentHeaderLen || crc32.Checksum(h[:56], castagnoli) != binary.LittleEndian.Uint32(h[56:]):
 		if info.Size() <= segmentHeaderLen {
 			return nil, errTornHeader
 		}
 		return nil, corrupt(path, 0, "the segment's header is damaged")
-	case string(h[:len(segmentMagic)]) != segmentMagic:
-		return nil, corrupt(path, 0, "not a segment of a format that this version knows")
+	case err != nil || g.format < 1:
+		return nil, corrupt(path, 0, "not a segment")
+	case g.format > segmentFormat:
+		return nil, fmt.Errorf("%s has format %d: %w", path, g.format, ErrNewer)
 	case filepath.Base(path) != segmentName(g.base):
 		return nil, corrupt(path, 0, "the file's name is not the one in its header")
 	}
@@ -237,7 +226,7 @@ func (l *mailLog) parseSegment(f *os.File, path string) (*segment, error) {
 	} else if l.id != id {
 		return nil, corrupt(path, 0, "the segment belongs to another store")
 	}
-	g.mu.end = g.base + segmentHeaderLen
+	g.setEnd(g.base + uint64(info.Size()))
 	return g, nil
 }
 
@@ -290,20 +279,16 @@ func (l *mailLog) all() []*segment {
 // remove unlinks a segment. Who reads from it still can.
 func (l *mailLog) remove(g *segment) error {
 	l.mu.Lock()
-	l.mu.segments = slices.DeleteFunc(l.mu.segments, func(o *segment) bool { return o == g })
+	l.mu.segments = slices.DeleteFunc(slices.Clone(l.mu.segments), func(o *segment) bool { return o == g })
 	l.mu.Unlock()
-	return os.Remove(g.path)
+	return errors.Join(l.files.remove(g).close(), os.Remove(g.path))
 }
 
 func (l *mailLog) close() error {
-	var err error
-	for _, g := range l.all() {
-		g.mu.Lock()
-		if g.mu.file != nil {
-			err = errors.Join(err, g.mu.file.Close())
-			g.mu.file = nil
-		}
-		g.mu.Unlock()
+	err := l.files.closeAll().close()
+	if l.file != nil {
+		err = errors.Join(err, l.file.Close())
+		l.file = nil
 	}
 	return err
 }

@@ -20,19 +20,13 @@ func corrupt(path string, off uint64, what string) error {
 
 // recover brings the index up to date from the log, and makes the log ready to be written.
 func (s *Store) recover() error {
-	if err := s.readState(); err != nil {
-		return err
-	}
-	if err := s.findSegments(); err != nil {
-		return err
-	}
 	from := s.checkpoint
-	s.log.seq = from.seq
+	s.log.seq, s.log.pos = from.seq, 0
 	s.seq.Store(from.seq)
 	s.nextMessage, s.nextAccount = max(from.nextMessage, 1), max(from.nextAccount, 1)
 	segments := s.log.all()
 	if len(segments) == 0 {
-		if from.pos > 0 {
+		if from.pos > 0 || len(s.snapshots) > 0 {
 			return fmt.Errorf("%w: %s: all segments of the log are missing; restore them from a backup", ErrCorrupt, s.log.dir)
 		}
 		if s.log.id == 0 {
@@ -49,11 +43,21 @@ func (s *Store) recover() error {
 		if next != nil && next.base <= from.pos {
 			continue // all of it is in the index
 		}
-		if i > 0 && g.base > from.pos && g.base != s.log.pos || i == 0 && g.base > from.pos {
-			return corrupt(g.path, 0, fmt.Sprintf("the log has a hole before it, from position %d on", max(s.log.pos, from.pos)))
+		if i == 0 && g.base > from.pos {
+			// The index is too old for the log, or there is none.
+			return fmt.Errorf("%w: it ends at position %d, the log begins with %s", errIndex, from.pos, g.path)
+		}
+		if i > 0 && g.base > from.pos && g.base != s.log.pos {
+			// Where the index knows more, that is as it should be.
+			return fmt.Errorf("%w: %w", errIndex, corrupt(g.path, 0, fmt.Sprintf("the log has a hole before it, from position %d on", max(s.log.pos, from.pos))))
 		}
 		var err error
 		if last, err = s.replay(g, next, last); err != nil {
+			return err
+		}
+	}
+	if len(s.live) == 0 {
+		if err := s.countLive(); err != nil {
 			return err
 		}
 	}
@@ -62,13 +66,18 @@ func (s *Store) recover() error {
 			s.o.Log.Error("localstore: a segment with messages is missing; they cannot be read", "file", filepath.Join(s.log.dir, segmentName(base)), "octets", n)
 		}
 	}
-	if err := s.settle(last); err != nil {
+	if err := s.rewriteLastGroup(last); err != nil {
 		return err
+	}
+	if s.log.active.format < segmentFormat {
+		if err := s.log.create(); err != nil {
+			return err
+		}
 	}
 	if s.dirtyBytes > s.o.CheckpointBytes/4 {
 		s.kickJanitor()
 	}
-	return s.removeOrphans()
+	return nil
 }
 
 // readState reads what the index knows.
@@ -79,43 +88,52 @@ func (s *Store) readState() error {
 		return nil // a new store, or an index to be rebuilt from the whole log
 	case err != nil:
 		return err
-	case len(value) != 9 || value[0] != indexFormat:
-		return fmt.Errorf("%w: the index has a format that this version does not know", ErrCorrupt)
+	case len(value) != 9 || value[0] == 0:
+		return s.damagedIndex("its format cannot be read")
+	case value[0] > indexFormat:
+		return fmt.Errorf("%s has format %d: %w", s.indexDir(), value[0], ErrNewer)
 	}
-	s.log.id = binary.LittleEndian.Uint64(value[1:])
+	if id := binary.LittleEndian.Uint64(value[1:]); s.log.id == 0 {
+		s.log.id = id
+	} else if s.log.id != id {
+		return fmt.Errorf("%w: %s belongs to another store than the log; restore one of them from a backup", ErrCorrupt, s.indexDir())
+	}
 	if value, err = s.get([]byte{keyState}); err != nil {
 		return err
 	}
-	if s.checkpoint, err = parseState(value); err != nil {
-		return err
+	var ok bool
+	if s.checkpoint, ok = parseState(value); !ok {
+		return s.damagedIndex("its state cannot be read")
 	}
-	if err := s.each(keySegment, func(base uint64, value []byte) {
+	if err := s.each(keySegment, func(base uint64, value []byte) error {
 		s.mu.live[base] = int64(binary.LittleEndian.Uint64(value))
+		return nil
 	}); err != nil {
 		return err
 	}
 	s.live = maps.Clone(s.mu.live)
-	return s.each(keyGrave, func(id uint64, _ []byte) { s.graves = append(s.graves, grave{id: id}) })
+	return s.each(keyUnreferenced, func(id uint64, _ []byte) error {
+		s.unreferenced = append(s.unreferenced, id)
+		return nil
+	})
 }
 
-// each calls f for every row of the index whose key is letter and a number.
-func (s *Store) each(letter byte, f func(num uint64, value []byte)) error {
-	it, err := s.index.NewIter(&pebble.IterOptions{LowerBound: []byte{letter}, UpperBound: []byte{letter + 1}})
-	if err != nil {
-		return err
-	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		value, err := it.ValueAndErr()
-		if err != nil {
-			return err
+// countLive counts what lives in the segments, when the index does not know it: it is new.
+func (s *Store) countLive() error {
+	clear(s.mu.live)
+	return s.each(keyMessage, func(id uint64, value []byte) error {
+		m, ok := parseMessage(value)
+		if !ok {
+			return s.damagedIndex("the row of message %d is damaged", id)
 		}
-		f(keyNum(it.Key()), value)
-	}
-	return it.Error()
+		if weight := m.weight(); weight > 0 {
+			s.mu.live[s.log.base(m.pos)] += weight
+		}
+		return nil
+	})
 }
 
-// findSegments opens the log's files and reads their headers.
+// findSegments reads the headers of the log's files.
 func (s *Store) findSegments() error {
 	entries, err := os.ReadDir(s.log.dir) // by name, so by position
 	if err != nil {
@@ -147,11 +165,6 @@ func (s *Store) findSegments() error {
 		if err != nil {
 			return err
 		}
-		info, err := g.mu.file.Stat()
-		if err != nil {
-			return err
-		}
-		g.setEnd(g.base + uint64(info.Size()))
 		s.log.addSegment(g)
 	}
 	return nil
@@ -160,8 +173,11 @@ func (s *Store) findSegments() error {
 // replay applies the groups of a segment that the index does not know. It returns the last one,
 // or prev if there is none.
 func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
+	if err := s.log.open(g); err != nil {
+		return nil, err
+	}
 	pos := max(s.checkpoint.pos, g.base+segmentHeaderLen)
-	s.log.active, s.log.file, s.log.pos = g, g.mu.file, pos
+	s.log.pos = pos
 	size := g.end()
 	if next != nil {
 		size = min(size, next.base)
@@ -239,7 +255,9 @@ func (s *Store) replayGroup(g *segment, pos uint64, group []byte) error {
 		if r.decode(&d); d.bad {
 			return corrupt(g.path, pos-g.base+uint64(start), "a record is not well-formed")
 		}
-		if _, err := r.apply(t); err != nil {
+		if _, err := r.apply(t); errors.Is(err, ErrCorrupt) {
+			return err
+		} else if err != nil {
 			return corrupt(g.path, pos-g.base+uint64(start), fmt.Sprintf("a record does not fit what was before it: %v", err))
 		}
 	}
@@ -298,9 +316,9 @@ func (g *segment) findGroup(f *os.File, from, seq uint64) (uint64, error) {
 	return 0, nil
 }
 
-// settle writes the newest group once more and makes it durable. Only that one may be in the
+// rewriteLastGroup writes the newest group once more and makes it durable. Only that one may be in the
 // page cache without being on the disk: the process may have ended before, or in, its fdatasync.
-func (s *Store) settle(last []byte) error {
+func (s *Store) rewriteLastGroup(last []byte) error {
 	start := int64(s.log.pos-s.log.active.base) - int64(len(last))
 	if start < segmentHeaderLen { // the segment is new: then it is the header
 		start, last = 0, make([]byte, segmentHeaderLen)

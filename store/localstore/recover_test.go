@@ -2,11 +2,9 @@ package localstore
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,95 +15,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"restante/imap"
-	"restante/mailbox"
 	"restante/store"
 )
-
-var ctx = context.Background()
-
-func openTest(t *testing.T, dir string, o *Options) *Store {
-	t.Helper()
-	s, err := Open(dir, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func must(t *testing.T, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// newBoxFor creates a user and opens INBOX.
-func newBoxFor(t *testing.T, s *Store, name string) (store.Account, store.Mailbox) {
-	t.Helper()
-	u, err := s.CreateUser(ctx, name, []byte("secret"))
-	must(t, err)
-	return reopenBox(t, s, u.ID)
-}
-
-func reopenBox(t *testing.T, s *Store, id store.AccountID) (store.Account, store.Mailbox) {
-	t.Helper()
-	a, err := s.Account(ctx, id)
-	must(t, err)
-	e, _ := a.Namespace().Lookup("INBOX")
-	b, err := a.Open(ctx, e.ID)
-	must(t, err)
-	return a, b
-}
-
-func mail(text string) store.NewMessage {
-	return store.NewMessage{Size: int64(len(text)), Body: strings.NewReader(text), Date: time.Unix(1, 0),
-		Summary: func() []byte { return []byte("summary of " + text) }}
-}
-
-// crashed copies a store's directory as a crash would leave it, without closing the store.
-func crashed(t *testing.T, dir string) string {
-	t.Helper()
-	to := t.TempDir()
-	must(t, os.CopyFS(to, os.DirFS(dir)))
-	os.Remove(filepath.Join(to, "LOCK"))
-	return to
-}
-
-// describe tells everything that can be seen of an account.
-func describe(s *Store, id store.AccountID) (string, error) {
-	a, err := s.Account(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	var out strings.Builder
-	for e := range a.Namespace().All() {
-		b, err := a.Open(ctx, e.ID)
-		if err != nil {
-			return "", err
-		}
-		defer b.Close()
-		v := b.Version()
-		fmt.Fprintf(&out, "%+v %+v %v\n", e, v.Counts(), v.Keywords())
-		for _, r := range v.Rows() {
-			body, err := b.Body(ctx, r.Ref)
-			if err != nil {
-				return "", err
-			}
-			text, err := io.ReadAll(io.NewSectionReader(body, 0, body.Size()))
-			body.Close()
-			if err != nil {
-				return "", err
-			}
-			sum := make([][]byte, 1)
-			if _, err := b.Summaries(ctx, []uint64{r.Ref}, nil, sum); err != nil {
-				return "", err
-			}
-			fmt.Fprintf(&out, "  %d %d %v %s %q %q\n", r.UID, r.ModSeq, v.Flags(r.Flags), r.Date.Time(), text, sum[0])
-		}
-	}
-	fmt.Fprintln(&out, slices.Collect(a.Namespace().Subscribed()))
-	return out.String(), nil
-}
 
 // script makes one change of every kind and tells after each what there is, and how long the
 // log is.
@@ -113,47 +24,54 @@ func script(t *testing.T, dir string) (states []string, ends []int64) {
 	t.Helper()
 	var pos uint64
 	s := openTest(t, dir, &Options{CheckpointEvery: time.Hour, InlineMessage: 100, OnCommit: func(c Commit) { pos = c.Position }})
-	a, b := newBoxFor(t, s, "ann")
-	defer s.Close()
-	defer b.Close()
+	u := newUser(t, s, "ann")
+	defer u.close(t)
 	note := func() {
-		d, err := describe(s, a.ID())
+		d, err := describe(s, u.id)
 		must(t, err)
 		states, ends = append(states, d), append(ends, int64(pos))
 	}
 	note()
+	do := func(op store.Op) error { _, err := s.do(op); return err }
+	inbox := u.inbox.Ref()
 	steps := []func() error{
+		func() error { _, err := u.add("one", "two"); return err },
+		func() error { return u.flag(u.inbox, imap.UIDs(1), imap.StoreAdd, imap.Seen, "work") },
 		func() error {
-			_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("one"), mail("two")})
-			return err
+			return do(&store.Create{Account: u.id, Name: "sub/box", Use: []imap.MailboxAttr{imap.AttrSent}})
 		},
 		func() error {
-			_, err := b.StoreFlags(ctx, imap.UIDs(1), imap.StoreAdd, []imap.Flag{imap.Seen, "work"})
-			return err
+			return do(&store.Copy{From: inbox, To: u.ref("sub/box"), UIDs: imap.UIDRange(1, 0)})
 		},
-		func() error { _, err := a.Create(ctx, "sub/box", []imap.MailboxAttr{imap.AttrSent}); return err },
+		func() error { return do(&store.Rename{Account: u.id, From: "sub/box", To: "other"}) },
+		func() error { return do(&store.Subscribe{Account: u.id, Name: "other", On: true}) },
+		func() error { _, err := u.add(strings.Repeat("large", 50)); return err },
+		func() error { return u.flag(u.inbox, imap.UIDs(2), imap.StoreSet, imap.Deleted) },
+		func() error { return do(&store.Expunge{Mailbox: inbox, UIDs: imap.UIDRange(1, 0)}) },
 		func() error {
-			e, _ := a.Namespace().Lookup("sub/box")
-			_, err := b.Copy(ctx, imap.UIDRange(1, 0), e.ID)
-			return err
-		},
-		func() error { return a.Rename(ctx, "sub/box", "other") },
-		func() error { return a.Subscribe(ctx, "other", true) },
-		func() error {
-			_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail(strings.Repeat("large", 50))})
-			return err
+			return do(&store.Copy{From: inbox, To: u.ref("other"), UIDs: imap.UIDs(3), Move: true})
 		},
 		func() error {
-			_, err := b.StoreFlags(ctx, imap.UIDs(2), imap.StoreSet, []imap.Flag{imap.Deleted})
+			many := make([]imap.Flag, 70) // some of them are far ones
+			for i := range many {
+				many[i] = imap.Flag(fmt.Sprintf("k%d", i))
+			}
+			return u.flag(u.inbox, imap.UIDs(1), imap.StoreAdd, many...)
+		},
+		func() error { // one body in two mailboxes, in one commit, and all of the mailbox again
+			m, err := u.mail("shared")
+			if err != nil {
+				return err
+			}
+			m.ThreadID, m.EmailID = 4711, 17
+			id := store.NewMailboxID()
+			_, err = s.Commit(ctx, store.System, &store.Append{Mailbox: inbox, Messages: []store.NewMessage{m}},
+				&store.Create{Account: u.id, ID: id, Name: "new"},
+				&store.Append{Mailbox: store.Ref{Account: u.id, Mailbox: id}, Messages: []store.NewMessage{m}},
+				&store.Copy{From: inbox, To: store.Ref{Account: u.id, Mailbox: id}, UIDs: imap.UIDRange(1, 0), Move: true})
 			return err
 		},
-		func() error { _, err := b.Expunge(ctx, imap.UIDRange(1, 0)); return err },
-		func() error {
-			e, _ := a.Namespace().Lookup("other")
-			_, err := b.Move(ctx, imap.UIDs(3), e.ID)
-			return err
-		},
-		func() error { return a.Delete(ctx, "other") },
+		func() error { return do(&store.Delete{Account: u.id, Name: "other"}) },
 	}
 	for _, step := range steps {
 		must(t, step())
@@ -222,10 +140,10 @@ func TestEveryTruncation(t *testing.T) {
 				t.Fatalf("cut at %d: %v\n%s\nwant\n%s", cut, err, got, states[want])
 			}
 			if want >= 0 { // it goes on, and what is new is there after another recovery
-				a, b := reopenBox(t, s, 1)
-				r, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("new")})
+				u := openUser(t, s, 1)
+				r, err := u.add("new")
 				must(t, err)
-				b.Close()
+				u.inbox.Close()
 				if !strings.Contains(states[want], fmt.Sprintf("UIDNext:%d ", r.UIDs[0])) {
 					t.Fatalf("cut at %d: UID %d, but\n%s", cut, r.UIDs[0], states[want])
 				}
@@ -275,7 +193,7 @@ func TestEveryFlip(t *testing.T) {
 		if err == nil {
 			s.Close()
 		}
-		unused := at >= 60 && at < segmentHeaderLen || at >= len(segmentMagic) && at < 32 && err == nil
+		unused := at >= 60 && at < segmentHeaderLen || at > len(segmentMagic) && at < 32 && err == nil
 		switch {
 		case at >= last && err != nil:
 			t.Fatalf("octet %d, in the last group: %v", at, err)
@@ -325,14 +243,13 @@ func TestForeignSegment(t *testing.T) {
 func TestMissingSegment(t *testing.T) {
 	dir := t.TempDir()
 	s := openTest(t, dir, &Options{SegmentSize: 300, CheckpointEvery: time.Hour})
-	a, b := newBoxFor(t, s, "ann")
+	u := newUser(t, s, "ann")
 	for range 50 {
-		_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("hello")})
+		_, err := u.add("hello")
 		must(t, err)
 	}
 	copied := crashed(t, dir)
-	must(t, b.Close())
-	must(t, s.Close())
+	u.close(t)
 	names, err := filepath.Glob(filepath.Join(copied, "log", "*"))
 	must(t, err)
 	if len(names) < 5 {
@@ -348,7 +265,7 @@ func TestMissingSegment(t *testing.T) {
 		must(t, os.WriteFile(name, data, 0o600))
 	}
 	s = openTest(t, copied, nil)
-	if d, err := describe(s, a.ID()); err != nil || strings.Count(d, "hello\" ") != 50 {
+	if d, err := describe(s, u.id); err != nil || strings.Count(d, "\"hello\" ") != 50 {
 		t.Errorf("%v\n%s", err, d)
 	}
 	must(t, s.Close())
@@ -383,7 +300,8 @@ func TestFaults(t *testing.T) {
 				}
 				return 0, nil
 			}})
-			a, b := newBoxFor(t, s, "ann")
+			u := newUser(t, s, "ann")
+			b := u.inbox
 			var acked []imap.UID
 			for range 20 {
 				if len(acked) == 7 {
@@ -393,7 +311,7 @@ func TestFaults(t *testing.T) {
 				if op == "large" || op == "syncdir" {
 					text = strings.Repeat("x", 501)
 				}
-				r, err := a.Append(ctx, b.ID(), []store.NewMessage{mail(text)})
+				r, err := u.add(text)
 				if err == nil {
 					acked = append(acked, r.UIDs...)
 				} else if !errors.Is(err, errDisk) && !errors.Is(err, store.ErrFailed) {
@@ -409,61 +327,42 @@ func TestFaults(t *testing.T) {
 			if got := uids(v); !slices.Equal(got, acked) {
 				t.Errorf("the mailbox has %v, acknowledged are %v", got, acked)
 			}
-			if _, err := describe(s, a.ID()); err != nil {
+			if _, err := describe(s, u.id); err != nil {
 				t.Errorf("reading: %v", err)
 			}
 			armed = false
-			if _, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("again")}); (err == nil) != (op == "large" || op == "syncdir") {
+			if _, err := u.add("again"); (err == nil) != (op == "large" || op == "syncdir") {
 				t.Errorf("afterwards: %v", err)
 			} else if err == nil {
 				acked = append(acked, b.Version().MaxUID())
 			}
-			must(t, b.Close())
-			must(t, s.Close())
-			s = openTest(t, dir, nil)
-			_, b = reopenBox(t, s, a.ID())
-			if got := uids(b.Version()); !slices.Equal(got, acked) {
+			u.close(t)
+			u = openUser(t, openTest(t, dir, nil), u.id)
+			if got := uids(u.inbox.Version()); !slices.Equal(got, acked) {
 				t.Errorf("after reopening there are %v, acknowledged were %v", got, acked)
 			}
-			must(t, b.Close())
-			must(t, s.Close())
+			u.close(t)
 			checkStore(t, dir)
 		})
 	}
-}
-
-func uids(v *mailbox.Version) (out []imap.UID) {
-	for _, r := range v.Rows() {
-		out = append(out, r.UID)
-	}
-	return out
-}
-
-// checkStore fails the test when Check finds something.
-func checkStore(t *testing.T, dir string) Checked {
-	t.Helper()
-	c, err := Check(ctx, dir, func(err error) { t.Error(err) })
-	must(t, err)
-	return c
 }
 
 // TestLargeOrphans checks that the file of a large message whose commit never came is removed.
 func TestLargeOrphans(t *testing.T) {
 	dir := t.TempDir()
 	s := openTest(t, dir, &Options{InlineMessage: 10})
-	a, b := newBoxFor(t, s, "ann")
-	_, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("more than ten octets")})
+	u := newUser(t, s, "ann")
+	_, err := u.add("more than ten octets")
 	must(t, err)
 	copied := crashed(t, dir)
-	must(t, b.Close())
-	must(t, s.Close())
+	u.close(t)
 	orphan := filepath.Join(copied, "large", largeName(4711))
 	must(t, os.WriteFile(orphan, []byte("half of"), 0o600))
 	s = openTest(t, copied, nil)
 	if _, err := os.Stat(orphan); !os.IsNotExist(err) {
 		t.Errorf("the orphan: %v", err)
 	}
-	if d, err := describe(s, a.ID()); err != nil || !strings.Contains(d, "more than ten octets") {
+	if d, err := describe(s, u.id); err != nil || !strings.Contains(d, "more than ten octets") {
 		t.Errorf("%v\n%s", err, d)
 	}
 	must(t, s.Close())
@@ -481,24 +380,21 @@ func TestCheckpointFails(t *testing.T) {
 		}
 		return 0, nil
 	}})
-	a, b := newBoxFor(t, s, "ann")
+	u := newUser(t, s, "ann")
 	var acked []imap.UID
 	eventually(t, "failure", func() bool {
-		r, err := a.Append(ctx, b.ID(), []store.NewMessage{mail("hello")})
+		r, err := u.add("hello")
 		acked = append(acked, r.UIDs...)
 		if err != nil && !errors.Is(err, store.ErrFailed) {
 			t.Fatal(err)
 		}
 		return err != nil
 	})
-	must(t, b.Close())
-	must(t, s.Close())
-	s = openTest(t, dir, nil)
-	_, b = reopenBox(t, s, a.ID())
-	if got := uids(b.Version()); !slices.Equal(got, acked) {
+	u.close(t)
+	u = openUser(t, openTest(t, dir, nil), u.id)
+	if got := uids(u.inbox.Version()); !slices.Equal(got, acked) {
 		t.Errorf("after reopening there are %v, acknowledged were %v", got, acked)
 	}
-	must(t, b.Close())
-	must(t, s.Close())
+	u.close(t)
 	checkStore(t, dir)
 }

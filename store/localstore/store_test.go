@@ -2,6 +2,7 @@ package localstore
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -20,10 +21,16 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStore(t *testing.T) {
+	const maxMessage, history = 8 << 20, 16 << 10
 	storetest.Run(t, storetest.Opener{
-		Open:       func(dir string) (store.Store, error) { return openMarked(dir, &Options{}) },
+		Open: func(dir string) (store.Store, error) {
+			return openMarked(dir, &Options{MaxMessage: maxMessage, History: history})
+		},
 		Persistent: true,
+		MaxMessage: maxMessage,
+		History:    history,
 		Tear:       tear,
+		Check:      noOrphans,
 		Corrupt:    garble,
 	})
 }
@@ -33,12 +40,33 @@ func TestStore(t *testing.T) {
 func TestStoreBusy(t *testing.T) {
 	storetest.Run(t, storetest.Opener{
 		Open: func(dir string) (store.Store, error) {
-			return openMarked(dir, &Options{SegmentSize: 8 << 10, CheckpointBytes: 3 << 10, CheckpointEvery: 3 * time.Millisecond, InlineMessage: 2000, CacheRows: 1})
+			return openMarked(dir, &Options{SegmentSize: 8 << 10, CheckpointBytes: 3 << 10, CheckpointEvery: 3 * time.Millisecond, InlineMessage: 2000, CacheRows: 1,
+				OpenSegments: 2})
 		},
 		Persistent: true,
 		Tear:       tear,
+		Check:      noOrphans,
 		Corrupt:    garble,
 	})
+}
+
+// noOrphans checks a closed store, and that there are no files of messages that it does not need:
+// Check opens it, which removes them.
+func noOrphans(dir string) error {
+	before, err := os.ReadDir(filepath.Join(dir, "large"))
+	if err != nil {
+		return err
+	}
+	var problems []error
+	if _, err := Check(ctx, dir, func(err error) { problems = append(problems, err) }); err != nil {
+		return err
+	}
+	for _, e := range before {
+		if _, err := os.Stat(filepath.Join(dir, "large", e.Name())); err != nil {
+			problems = append(problems, fmt.Errorf("nobody needs it: %w", err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 const markFile = "synced"
@@ -54,7 +82,7 @@ func openMarked(dir string, o *Options) (store.Store, error) {
 	s, err := open(dir, o)
 	if err != nil {
 		f.Close()
-		return nil, openError(err)
+		return nil, err
 	}
 	mark(s.log.pos)
 	go s.write()

@@ -3,8 +3,9 @@ package localstore
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
-	"restante/imap"
 	"restante/mailbox"
 	"restante/store"
 )
@@ -18,15 +19,18 @@ type tx struct {
 	seq    uint64
 	buf    []byte // header and records
 	replay bool
+	draft
+}
 
+// draft is the part of a tx that a change may have to undo.
+type draft struct {
 	boxes       map[*box]*mailbox.Version
-	newBoxes    map[boxKey]*box
+	newBoxes    map[store.Ref]*box
 	accounts    map[*account]*accountState
 	newAccounts map[store.AccountID]*account
 	users       map[string]*store.User // nil: gone
 	messages    []indexedMessage
-	deltas      []delta
-	removals    []removal
+	references  []references
 	live        map[uint64]int64 // change of the segments' live octets
 	nextMessage uint64
 	nextAccount store.AccountID
@@ -39,25 +43,40 @@ type indexedMessage struct {
 	message
 }
 
-// delta is a change of how many rows refer to a message. A message begins with one.
-type delta struct {
-	id  uint64
-	seq uint64 // of the group
-	n   int
+// references tells that n more rows, for each of these, refer to a message. A message begins with
+// one.
+type references struct {
+	rows    []mailbox.Row
+	version *mailbox.Version // or all of its rows
+	n       int
 }
 
 // begin starts the group that will stand at pos.
 func (s *Store) begin(pos, seq uint64, buf []byte) *tx {
 	return &tx{
 		s: s, pos: pos, seq: seq, buf: append(buf[:0], make([]byte, groupHeaderLen)...),
-		boxes:       map[*box]*mailbox.Version{},
-		newBoxes:    map[boxKey]*box{},
-		accounts:    map[*account]*accountState{},
-		newAccounts: map[store.AccountID]*account{},
-		users:       map[string]*store.User{},
-		live:        map[uint64]int64{},
-		nextMessage: s.nextMessage,
-		nextAccount: s.nextAccount,
+		draft: draft{
+			boxes:       map[*box]*mailbox.Version{},
+			newBoxes:    map[store.Ref]*box{},
+			accounts:    map[*account]*accountState{},
+			newAccounts: map[store.AccountID]*account{},
+			users:       map[string]*store.User{},
+			live:        map[uint64]int64{},
+			nextMessage: s.nextMessage,
+			nextAccount: s.nextAccount,
+		},
+	}
+}
+
+// savepoint returns what undo goes back to. It costs what the group has changed so far.
+func (t *tx) savepoint() (undo func()) {
+	d, octets := t.draft, len(t.buf)
+	d.boxes, d.newBoxes = maps.Clone(d.boxes), maps.Clone(d.newBoxes)
+	d.accounts, d.newAccounts = maps.Clone(d.accounts), maps.Clone(d.newAccounts)
+	d.users, d.live = maps.Clone(d.users), maps.Clone(d.live)
+	return func() {
+		d.pinned = t.pinned // until the end of the group
+		t.draft, t.buf = d, t.buf[:octets]
 	}
 }
 
@@ -72,8 +91,10 @@ func (t *tx) do(r record) (int, error) {
 	return n, err
 }
 
-// errUnloaded asks for a change to be submitted again with more mailboxes pinned.
-var errUnloaded = errors.New("localstore: mailbox is not loaded")
+// unloadedError asks for a change to be submitted again with a mailbox pinned.
+type unloadedError struct{ store.Ref }
+
+func (e unloadedError) Error() string { return fmt.Sprintf("mailbox %d is not loaded", e.Mailbox) }
 
 func (t *tx) account(id store.AccountID) (*account, error) {
 	a := t.newAccounts[id]
@@ -99,8 +120,8 @@ func (t *tx) state(a *account) *accountState {
 // box returns a mailbox, which the caller of the change has pinned, so that the writer does not
 // wait for the index. Recovery loads what it meets.
 func (t *tx) box(a *account, id mailbox.ID) (*box, error) {
-	k := boxKey{a.id, id}
-	if b := t.newBoxes[k]; b != nil {
+	ref := store.Ref{Account: a.id, Mailbox: id}
+	if b := t.newBoxes[ref]; b != nil {
 		return b, nil
 	}
 	if t.replay {
@@ -110,12 +131,12 @@ func (t *tx) box(a *account, id mailbox.ID) (*box, error) {
 		}
 		return b, err
 	}
-	if b := t.s.pinLoaded(k); b != nil {
+	if b := t.s.pinLoaded(ref); b != nil {
 		t.pinned = append(t.pinned, b)
 		return b, nil
 	}
 	if _, ok := t.state(a).names.ByID(id); ok {
-		return nil, errUnloaded
+		return nil, unloadedError{ref}
 	}
 	return nil, mailboxNotFound(id)
 }
@@ -128,18 +149,18 @@ func (t *tx) newest(b *box) *mailbox.Version {
 	return b.cur.Load()
 }
 
-func (t *tx) version(account store.AccountID, id mailbox.ID) (*box, *mailbox.Version, error) {
-	a, err := t.account(account)
+func (t *tx) version(ref store.Ref) (*box, *mailbox.Version, error) {
+	a, err := t.account(ref.Account)
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := t.box(a, id)
+	b, err := t.box(a, ref.Mailbox)
 	if err != nil {
 		return nil, nil, err
 	}
 	v := t.newest(b)
 	if v.Deleted {
-		return nil, nil, mailboxNotFound(id)
+		return nil, nil, mailboxNotFound(ref.Mailbox)
 	}
 	return b, v, nil
 }
@@ -165,80 +186,84 @@ func (t *tx) rename(account store.AccountID, change func(*mailbox.Namespace) (*m
 // addMessage makes a message known whose record was just written or read.
 func (t *tx) addMessage(id uint64, m message) {
 	m.pos = t.pos + uint64(m.off)
-	if m.file != 0 {
-		m.pos = 0
-	} else {
-		t.live[t.s.log.base(t.pos)] += m.weight
-	}
+	t.live[t.s.log.base(t.pos)] += m.weight()
 	t.messages = append(t.messages, indexedMessage{id, m})
 }
 
 // count notes that n more rows refer to the messages of rows.
 func (t *tx) count(rows []mailbox.Row, n int) {
-	for i := range rows {
-		t.deltas = append(t.deltas, delta{rows[i].Ref, t.seq, n})
-	}
+	t.references = append(t.references, references{rows: rows, n: n})
 	t.work += len(rows)
 }
 
 // removeBox removes a mailbox's messages and the mailbox.
 func (t *tx) removeBox(b *box) {
 	v := t.newest(b)
-	rows := make([]mailbox.Row, 0, v.Len())
-	for _, r := range v.Rows() {
-		rows = append(rows, *r)
-	}
-	t.count(rows, -1)
+	t.references = append(t.references, references{version: v, n: -1})
+	t.work += v.Len()
 	t.boxes[b] = v.WithDeleted(v.HighestModSeq + 1)
-	t.remove(b, rows, v.HighestModSeq+1)
-}
-
-// remove notes that rows are not in a mailbox any more.
-func (t *tx) remove(b *box, rows []mailbox.Row, modseq imap.ModSeq) {
-	if !t.replay { // nobody has seen them
-		t.removals = append(t.removals, removal{b, rows, modseq})
-	}
 }
 
 // publish makes the group, which is durable, the newest state, and tells the sessions. An error
 // is one of the index; the log has the group.
 func (t *tx) publish() error {
 	s := t.s
-	if len(t.messages)+len(t.users) > 0 {
-		batch := s.index.NewBatch()
-		defer batch.Close()
-		var value []byte
-		for i := range t.messages {
-			m := &t.messages[i]
-			value = appendMessage(value[:0], &m.message)
-			batch.Set(key(keyMessage, m.id), value, nil)
-			if m.file != 0 {
-				batch.Set(key(keyLarge, m.file), key(keyMessage, m.id)[1:], nil)
-			}
-		}
-		for name, u := range t.users {
-			k := append([]byte{keyUser}, name...)
-			if u == nil {
-				batch.Delete(k, nil)
-			} else {
-				batch.Set(k, encodeUser(u), nil)
-			}
-		}
-		if err := batch.Commit(noSync); err != nil {
-			return fmt.Errorf("index: %w", err)
-		}
+	if err := t.writeIndex(); err != nil {
+		return err
 	}
 	s.nextMessage, s.nextAccount = t.nextMessage, t.nextAccount
-	s.deltas = append(s.deltas, t.deltas...)
+	s.references = append(s.references, t.references...)
 	s.dirtyBytes += int64(len(t.buf))
 	s.dirtyRows += t.work
-	for _, r := range t.removals {
-		r.box.forget(r.rows, r.modseq, t.seq)
-	}
 	s.publish(t)
+	changed := map[*account][]mailbox.ID{}
+	for b := range t.boxes {
+		changed[b.account] = append(changed[b.account], b.id)
+	}
+	for a, ids := range changed {
+		a.note(ids, t.seq)
+	}
 	s.seq.Store(t.seq)
 	for b := range t.boxes {
 		b.ring()
+	}
+	for a := range t.accounts {
+		if changed[a] == nil {
+			a.ring()
+		}
+	}
+	for a := range changed {
+		a.ring()
+	}
+	return nil
+}
+
+// writeIndex writes the rows of the index that do not wait for a checkpoint.
+func (t *tx) writeIndex() error {
+	if len(t.messages)+len(t.users) == 0 {
+		return nil
+	}
+	batch := t.s.index.NewBatch()
+	defer batch.Close()
+	var value []byte
+	for i := range t.messages {
+		m := &t.messages[i]
+		value = appendMessage(value[:0], &m.message)
+		batch.Set(key(keyMessage, m.id), value, nil)
+		if m.file != 0 {
+			batch.Set(key(keyLarge, m.file), key(keyMessage, m.id)[1:], nil)
+		}
+	}
+	for name, u := range t.users {
+		k := append([]byte{keyUser}, name...)
+		if u == nil {
+			batch.Delete(k, nil)
+		} else {
+			batch.Set(k, encodeUser(u), nil)
+		}
+	}
+	if err := batch.Commit(noSync); err != nil {
+		return fmt.Errorf("index: %w", err)
 	}
 	return nil
 }
@@ -259,9 +284,9 @@ func (s *Store) publish(t *tx) {
 	}
 	for b, v := range t.boxes {
 		b.cur.Store(v)
-		s.touch(b)
-		if v.Deleted {
-			delete(s.mu.boxes, b.key())
+		s.markDirty(b)
+		if v.Deleted && s.mu.boxes[b.ref()] == b {
+			delete(s.mu.boxes, b.ref())
 		}
 	}
 	for _, a := range t.newAccounts {
@@ -269,9 +294,20 @@ func (s *Store) publish(t *tx) {
 	}
 	for a, state := range t.accounts {
 		a.cur.Store(state)
-		s.mu.touchedAccounts[a] = struct{}{}
+		s.mu.dirtyAccounts[a] = struct{}{}
 	}
 	for base, n := range t.live {
 		s.mu.live[base] += n
 	}
+}
+
+// isUnloaded returns the mailbox that a change needs in memory.
+func isUnloaded(err error) (store.Ref, bool) {
+	var e unloadedError
+	return e.Ref, errors.As(err, &e)
+}
+
+// sortedBoxes orders mailboxes so that one that is gone comes before a new one with its ID.
+func sortedBoxes(boxes []boxState) {
+	slices.SortFunc(boxes, func(a, b boxState) int { return a.compare(&b) })
 }

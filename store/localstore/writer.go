@@ -2,7 +2,6 @@ package localstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -15,59 +14,53 @@ const (
 	maxGroupBytes   = 8 << 20
 )
 
+// maxDirtyRows is how many rows may have changed since a checkpoint before the next one.
+const maxDirtyRows = 1 << 20
+
 // change is a request to the writer. It runs on the writer's goroutine; when it returns an error
 // it has changed nothing.
 type change struct {
-	run  func(*tx) error
-	err  error
-	done chan struct{}
+	account store.AccountID // in whose line it waits
+	run     func(*tx) error
+	err     error
+	done    chan struct{}
 }
 
-// change makes a change durable, and returns when everybody can see it. Once it is submitted its
-// outcome is awaited, whatever ctx does: it is never guessed.
-func (s *Store) change(ctx context.Context, run func(*tx) error) error {
-	c := &change{run: run, done: make(chan struct{})}
-	if err := s.submit(ctx, c); err != nil {
-		return err
-	}
-	<-c.done
-	return c.err
-}
-
-func (s *Store) submit(ctx context.Context, c *change) error {
-	s.gate.RLock()
-	defer s.gate.RUnlock()
-	if s.closed {
-		return store.ErrClosed
-	}
+// change makes a change durable, and returns when everybody can see it.
+func (s *Store) change(ctx context.Context, account store.AccountID, run func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case s.queue <- c:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return s.queue.submit(ctx, &change{account: account, run: run, done: make(chan struct{})})
 }
 
-// write is the writer's goroutine. It ends when the queue is closed.
+// write is the writer's goroutine. It ends when the queue is closed and empty.
 func (s *Store) write() {
 	defer close(s.written)
 	for {
 		select {
-		case c, ok := <-s.queue:
-			if !ok {
-				return
-			}
-			s.group(c)
 		case f := <-s.control:
 			f()
+		default:
+		}
+		c, ended := s.queue.take()
+		switch {
+		case c != nil:
+			s.group(c)
+		case ended:
+			return
+		default:
+			select {
+			case <-s.queue.wake:
+			case f := <-s.control:
+				f()
+			}
 		}
 	}
 }
 
-// group makes first, and what else waits, one group.
+// group makes first, and what else waits, one group. There is no waiting for more: while a group
+// is being synced, the next one gathers.
 func (s *Store) group(first *change) {
 	start := time.Now()
 	if err := s.rotate(); err != nil {
@@ -75,13 +68,15 @@ func (s *Store) group(first *change) {
 	}
 	t := s.begin(s.log.pos, s.log.seq+1, s.groupBuf)
 	changes := s.changes[:0]
-	for c := first; c != nil; c = s.next(len(changes), len(t.buf)) {
+	for c := first; c != nil; c, _ = s.queue.take() {
 		if err := s.failed(); err != nil {
 			c.err = err
 		} else {
 			c.err = c.run(t)
 		}
-		changes = append(changes, c)
+		if changes = append(changes, c); len(changes) >= maxGroupChanges || len(t.buf) >= maxGroupBytes {
+			break
+		}
 	}
 	if len(t.buf) > groupHeaderLen {
 		sync, err := s.log.append(t.buf)
@@ -110,22 +105,8 @@ func (s *Store) group(first *change) {
 	if s.groupBuf = t.buf; cap(s.groupBuf) > 2*maxGroupBytes {
 		s.groupBuf = nil
 	}
-	if s.dirtyBytes >= s.o.CheckpointBytes || s.dirtyRows+len(s.deltas) >= maxDirtyRows {
+	if s.dirtyBytes >= s.o.CheckpointBytes || s.dirtyRows >= maxDirtyRows {
 		s.kickJanitor()
-	}
-}
-
-// next returns a change that waits, if there is one and room for it. There is no waiting for
-// more: while a group is being synced, the next one gathers.
-func (s *Store) next(changes, bytes int) *change {
-	if changes >= maxGroupChanges || bytes >= maxGroupBytes {
-		return nil
-	}
-	select {
-	case c := <-s.queue: // nil when it is closed
-		return c
-	default:
-		return nil
 	}
 }
 
@@ -162,21 +143,5 @@ func (s *Store) onWriter(f func()) bool {
 		return true
 	case <-s.written:
 		return false
-	}
-}
-
-// retry makes a change that needs all mailboxes loaded that pin pins, until it has them.
-func (s *Store) retry(ctx context.Context, pin func() ([]*box, error), run func(*tx) error) error {
-	for {
-		boxes, err := pin()
-		if err == nil {
-			err = s.change(ctx, run)
-		}
-		for _, b := range boxes {
-			s.unpin(b)
-		}
-		if !errors.Is(err, errUnloaded) {
-			return err
-		}
 	}
 }

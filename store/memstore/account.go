@@ -15,6 +15,7 @@ type account struct {
 	id           store.AccountID
 	names        *mailbox.Namespace
 	boxes        map[mailbox.ID]*box
+	lastID       mailbox.ID // that the store has made
 	lastValidity uint32
 	handles      map[*accountHandle]struct{}
 

@@ -23,6 +23,7 @@ type draft struct {
 type accountDraft struct {
 	*account
 	names        *mailbox.Namespace
+	lastID       mailbox.ID
 	lastValidity uint32
 }
 
@@ -34,12 +35,12 @@ type boxDraft struct {
 }
 
 func newDraft(s *Store) *draft {
-	return &draft{store: s, now: time.Now(), accounts: map[store.AccountID]*accountDraft{}, boxes: map[store.Ref]*boxDraft{}}
+	return &draft{store: s, now: s.options.Now(), accounts: map[store.AccountID]*accountDraft{}, boxes: map[store.Ref]*boxDraft{}}
 }
 
 // addAccount makes a draft of an account, which may be a new one.
 func (d *draft) addAccount(a *account) *accountDraft {
-	draft := &accountDraft{a, a.names, a.lastValidity}
+	draft := &accountDraft{a, a.names, a.lastID, a.lastValidity}
 	d.accounts[a.id] = draft
 	return draft
 }
@@ -88,7 +89,7 @@ func (d *draft) publish() {
 	rung := map[*account]bool{}
 	for _, a := range d.accounts {
 		rung[a.account] = a.names != a.account.names
-		a.account.names, a.account.lastValidity = a.names, a.lastValidity
+		a.account.names, a.account.lastID, a.account.lastValidity = a.names, a.lastID, a.lastValidity
 	}
 	for ref, b := range d.boxes {
 		a := d.accounts[ref.Account].account
@@ -151,10 +152,13 @@ func (d *draft) create(op *store.Create) (out store.Outcome, blame store.Ref, er
 	if err != nil {
 		return out, blame, err
 	}
+	used := func(ref store.Ref) bool { return d.boxes[ref] != nil || a.boxes[ref.Mailbox] != nil }
 	ref := store.Ref{Account: op.Account, Mailbox: op.ID}
-	if op.ID == 0 {
-		ref.Mailbox = store.NewMailboxID()
-	} else if _, used := d.boxes[ref]; used || a.boxes[op.ID] != nil {
+	for op.ID == 0 && (ref.Mailbox == 0 || used(ref)) {
+		a.lastID++
+		ref.Mailbox = a.lastID
+	}
+	if used(ref) {
 		return out, ref, store.ErrExists
 	}
 	e := mailbox.Entry{Name: imap.CanonicalName(op.Name), ID: ref.Mailbox,

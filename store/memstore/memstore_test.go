@@ -10,5 +10,7 @@ import (
 
 // The model is compared with itself: that tests the suite, and what the suite asks of all drivers.
 func TestStore(t *testing.T) {
-	storetest.Run(t, storetest.Opener{Open: func(string) (store.Store, error) { return memstore.New(), nil }})
+	o := memstore.Options{History: 16 << 10, MaxMessage: 8 << 20}
+	storetest.Run(t, storetest.Opener{Open: func(string) (store.Store, error) { return memstore.Open(o), nil },
+		History: o.History, MaxMessage: o.MaxMessage})
 }

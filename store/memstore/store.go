@@ -12,16 +12,16 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"restante/imap"
 	"restante/mailbox"
 	"restante/store"
 )
 
-// Options bound a store. The zero value is that of New.
+// Options are the bounds of a store, and its clock. The zero value is that of New.
 type Options struct {
 	// History is how many octets each mailbox remembers of what was removed from it: 16 for each
 	// run of UIDs. 0 is mailbox.DefaultHistory.
@@ -29,6 +29,8 @@ type Options struct {
 	// MaxMessage is how many octets a message may have. 0 is what a mailbox.Row can tell, 4 GiB
 	// less one.
 	MaxMessage int64
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
 }
 
 // Store is a store.Store in memory.
@@ -52,10 +54,13 @@ var (
 // New returns an empty store.
 func New() *Store { return Open(Options{}) }
 
-// Open returns an empty store with these bounds.
+// Open returns an empty store.
 func Open(o Options) *Store {
 	if o.MaxMessage == 0 {
-		o.MaxMessage = math.MaxUint32
+		o.MaxMessage = store.MaxMessageSize
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	s := &Store{options: o}
 	s.mu.users = map[string]store.User{}

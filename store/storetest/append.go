@@ -1,9 +1,6 @@
 package storetest
 
 import (
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -20,48 +17,56 @@ func testAppend(e *env) {
 	start := b.Version()
 
 	date := time.Date(2001, 2, 3, 4, 5, 6, 0, time.FixedZone("", -(9*60+30)*60))
+	saved := time.Date(2011, 12, 13, 14, 15, 16, 0, time.UTC)
 	binary := "Subject: \x00\xff\r\n\r\nno newline at the end, a bare \n and \x00"
 	long := text() + strings.Repeat("0123456789abcdef", 5000)
-	var asked, end bool
-	body := strings.NewReader(binary + "of the next command")
+	summary := []byte("summary")
+	flags := []imap.Flag{imap.Seen, "$Work", imap.Recent}
 	msgs := []store.NewMessage{
-		{Date: date, Size: int64(len(binary)), Body: body, Flags: []imap.Flag{imap.Seen, "$Work", imap.Recent},
-			Summary: func() []byte {
-				if asked {
-					e.Error("Summary was called twice")
-				}
-				asked, end = true, body.Len() == len("of the next command")
-				return []byte("summary")
-			}},
-		{Size: 0, Body: strings.NewReader("")},
-		message(long, imap.Deleted),
+		{Body: e.stage(a.ID(), binary), Date: date, Saved: saved, Flags: flags, Summary: summary, EmailID: 77, ThreadID: 1 << 63},
+		{Body: e.stage(a.ID(), "")},
+		e.message(b, long, imap.Deleted),
 	}
 	before := time.Now().Truncate(time.Second)
-	r, err := a.Append(e.ctx, b.ID(), msgs)
-	e.must(err)
+	r := e.one(&store.Append{Mailbox: b.Ref(), Messages: msgs})
 	after := time.Now()
-	if !asked || !end {
-		e.Errorf("Summary was called: %v; after exactly the message was read: %v", asked, end)
-	}
-	if r.UIDValidity != start.UIDValidity || len(r.UIDs) != 3 || !slices.IsSorted(r.UIDs) || r.UIDs[0] < start.UIDNext {
+	copy(summary, "changed") // the caller's own
+	flags[0], msgs[2].Flags[0] = imap.Draft, imap.Draft
+	if r.UIDValidity != start.UIDValidity || len(r.UIDs) != 3 || !slices.IsSorted(r.UIDs) || r.UIDs[0] < start.UIDNext || r.ModSeq <= start.HighestModSeq {
 		e.Fatalf("Append returned %+v, the mailbox was %+v", r, start.Counts())
 	}
 	if start.Len() != 0 {
 		e.Error("a version that was read has changed")
 	}
-	if v := b.Version(); v.HighestModSeq <= start.HighestModSeq || other.Version().Len() != 3 {
-		e.Errorf("HIGHESTMODSEQ went from %d to %d; the other handle has %d messages", start.HighestModSeq, v.HighestModSeq, other.Version().Len())
+	if v := b.Version(); v.HighestModSeq != r.ModSeq || other.Version().Len() != 3 {
+		e.Errorf("HIGHESTMODSEQ went from %d to %d with %d; the other handle has %d messages", start.HighestModSeq, v.HighestModSeq, r.ModSeq, other.Version().Len())
 	}
-
-	for range 2 { // the second time after reopening
-		e.want(a, b, r.UIDs...)
+	now := func(t time.Time) bool { return !t.Before(before) && !t.After(after) }
+	var ids []store.EmailID
+	for round := range 2 { // the second time after reopening
+		e.want(b, r.UIDs...)
 		for i, want := range []string{binary, "", long} {
 			if got := e.body(b, r.UIDs[i]); got != want {
 				e.Errorf("message %d has %d octets, want %d", i, len(got), len(want))
 			}
-			if row := e.row(b, r.UIDs[i]); int(row.Size) != len(want) || row.ModSeq <= start.HighestModSeq {
+			row := e.row(b, r.UIDs[i])
+			if int(row.Size) != len(want) || row.ModSeq != r.ModSeq {
 				e.Errorf("message %d is %+v", i, row)
 			}
+			if t, ok := row.Saved.Time(); !ok || (i == 0) != t.Equal(saved) || i > 0 && !now(t) {
+				e.Errorf("message %d was saved at %v", i, t)
+			}
+			d := e.details(b, row)
+			if round == 0 {
+				ids = append(ids, d.EmailID)
+			}
+			if d.EmailID != ids[i] || d.EmailID == 0 || (d.ThreadID == 1<<63) != (i == 0) || (i > 0 && d.ThreadID != 0) ||
+				i == 0 && string(d.Summary) != "summary" || i > 0 && d.Summary != nil {
+				e.Errorf("message %d has details %+v", i, d)
+			}
+		}
+		if ids[0] != 77 || ids[1] == ids[2] {
+			e.Errorf("the email IDs are %d", ids)
 		}
 		if got := [...]string{e.flags(b, r.UIDs[0]), e.flags(b, r.UIDs[1]), e.flags(b, r.UIDs[2])}; got != [...]string{`$work \seen`, "", `\deleted`} {
 			e.Errorf("flags are %q", got)
@@ -69,64 +74,81 @@ func testAppend(e *env) {
 		if got := e.row(b, r.UIDs[0]).Date.Time().Format(time.RFC3339); got != "2001-02-03T04:05:06-09:30" {
 			e.Errorf("the internal date is %s", got)
 		}
-		if got := e.row(b, r.UIDs[1]).Date.Time(); got.Before(before) || got.After(after) {
+		if got := e.row(b, r.UIDs[1]).Date.Time(); !now(got) {
 			e.Errorf("a message without a date has %v, it was appended at %v", got, before)
 		}
 		e.reopen()
-		a = e.account("ann")
-		b = e.box(a, "INBOX")
+		b = e.box(e.account("ann"), "INBOX")
 	}
 
 	v := b.Version()
-	r, err = a.Append(e.ctx, b.ID(), nil)
-	e.must(err)
-	if r.UIDValidity != v.UIDValidity || len(r.UIDs) != 0 || b.Version().HighestModSeq != v.HighestModSeq {
+	r = e.one(&store.Append{Mailbox: b.Ref()})
+	if r.UIDValidity != v.UIDValidity || len(r.UIDs) != 0 || r.ModSeq != 0 || b.Version().HighestModSeq != v.HighestModSeq {
 		e.Errorf("appending nothing returned %+v and made HIGHESTMODSEQ %d of %d", r, b.Version().HighestModSeq, v.HighestModSeq)
 	}
 }
 
+// testAppendFails checks that nothing is left of appended messages when one cannot be.
 func testAppendFails(e *env) {
 	a := e.account("ann")
 	b := e.box(a, "INBOX")
-	uids := e.fill(a, b, 2)
-	v := b.Version()
-	errRead := errors.New("the connection broke")
-	short := message(text())
-	short.Size++
-	none := store.NewMessage{Size: 10, Body: strings.NewReader("")}
-	broken := store.NewMessage{Size: 100, Body: io.MultiReader(strings.NewReader("half"), reader(func([]byte) (int, error) { return 0, errRead }))}
-	big := store.NewMessage{Size: 2 << 20, Body: io.MultiReader(strings.NewReader(strings.Repeat("x", 1<<20+1)), reader(func([]byte) (int, error) { return 0, errRead }))}
-	tooBig := store.NewMessage{Size: store.MaxMessageSize + 1, Body: reader(func([]byte) (int, error) { return 0, errRead })}
-	negative := store.NewMessage{Size: -1, Body: strings.NewReader("x")}
-	for _, c := range []struct {
-		what string
-		bad  store.NewMessage
-		want error
-	}{{"short", short, store.ErrShortBody}, {"empty", none, store.ErrShortBody}, {"broken", broken, errRead},
-		{"big and broken", big, errRead}, {"too big", tooBig, store.ErrTooBig}, {"negative", negative, nil}} {
-		r, err := a.Append(e.ctx, b.ID(), []store.NewMessage{message(text()), c.bad, message(text())})
-		if c.want != nil {
-			e.wantErr(c.what, err, c.want)
-		}
-		if err == nil || len(r.UIDs) != 0 {
-			e.Errorf("%s: returned %+v, %v", c.what, r, err)
-		}
-		if now := b.Version(); now.Len() != v.Len() || now.HighestModSeq != v.HighestModSeq {
-			e.Errorf("%s: the mailbox is now %+v, was %+v", c.what, now.Counts(), v.Counts())
+	uids := e.fill(b, 2)
+	stale := e.message(b, text())
+	stale.Body.Discard()
+	good := []store.NewMessage{e.message(b, text(), "new"), e.message(b, text())}
+	e.fails(store.ErrStale, 0, &store.Append{Mailbox: b.Ref(), Messages: []store.NewMessage{good[0], stale, good[1]}})
+	for _, ref := range []store.Ref{{Account: a.ID(), Mailbox: 4711}, {Account: 4711, Mailbox: b.Ref().Mailbox}, {}} {
+		if err := e.fails(store.ErrNotFound, 0, &store.Append{Mailbox: ref, Messages: good}); err.Ref != ref {
+			e.Errorf("mailbox %+v is to blame, want %+v", err.Ref, ref)
 		}
 	}
-	_, err := a.Append(e.ctx, 4711, []store.NewMessage{message(text())})
-	e.wantErr("no such mailbox", err, store.ErrNotFound)
+	uids = append(uids, e.add(b, good...)...)
 	e.reopen()
-	a = e.account("ann")
-	b = e.box(a, "INBOX")
-	e.want(a, b, uids...)
-	e.want(a, b, append(uids, e.fill(a, b, 1)...)...)
+	b = e.box(e.account("ann"), "INBOX")
+	e.want(b, uids...)
+	e.want(b, append(uids, e.fill(b, 1)...)...)
+}
+
+// testAppendShared makes several messages of one body, which stays until the last is gone.
+func testAppendShared(e *env) {
+	a := e.account("ann")
+	b, dst := e.box(a, "INBOX"), e.box(a, "dst")
+	for _, size := range []int{200, 2 << 20} {
+		want := strings.Repeat(text(), size/50+1)[:size]
+		s := e.stage(a.ID(), want)
+		out := e.commit(
+			&store.Append{Mailbox: b.Ref(), Messages: []store.NewMessage{{Body: s, Flags: []imap.Flag{imap.Seen}}, {Body: s, Summary: []byte("second")}}},
+			&store.Append{Mailbox: dst.Ref(), Messages: []store.NewMessage{{Body: s}}},
+			&store.Append{Mailbox: b.Ref(), Messages: []store.NewMessage{{Body: s}}})
+		uids := append(slices.Clone(out[0].UIDs), out[2].UIDs...)
+		if !slices.IsSorted(uids) || len(slices.Compact(slices.Clone(uids))) != 3 || out[2].ModSeq < out[0].ModSeq {
+			e.Fatalf("the outcomes are %+v", out)
+		}
+		for len(uids) > 0 { // another one goes each time
+			for i, uid := range uids {
+				if got := e.body(b, uid); got != want {
+					e.Errorf("message %d of %d with one body has %d octets, want %d", i, len(uids), len(got), len(want))
+				}
+			}
+			if got := e.body(dst, out[1].UIDs[0]); got != want {
+				e.Errorf("the message in another mailbox has %d octets, want %d", len(got), len(want))
+			}
+			e.expunge(b, uids[0])
+			b.Hold(b.Version())
+			uids = uids[1:]
+			e.reopen()
+			a = e.account("ann")
+			b, dst = e.box(a, "INBOX"), e.box(a, "dst")
+		}
+		if got := e.body(dst, out[1].UIDs[0]); got != want {
+			e.Errorf("the last message has %d octets, want %d", len(got), len(want))
+		}
+		e.want(b)
+	}
 }
 
 func testAppendConcurrently(e *env) {
 	a := e.account("ann")
-	id := e.id(a, "INBOX")
 	const writers, each = 16, 12
 	var mu sync.Mutex
 	bodies := map[imap.UID]string{}
@@ -137,15 +159,20 @@ func testAppendConcurrently(e *env) {
 			old := b.Version()
 			var last imap.UID
 			for i := range each {
-				var msgs []store.NewMessage
+				op := &store.Append{Mailbox: b.Ref()}
 				var texts []string
 				for range 1 + (w+i)%3 {
 					texts = append(texts, text())
-					msgs = append(msgs, message(texts[len(texts)-1]))
+					s, err := e.store.Stage(e.ctx, store.System, b.Ref().Account, strings.NewReader(texts[len(texts)-1]))
+					if err != nil {
+						e.Errorf("Stage: %v", err)
+						return
+					}
+					op.Messages = append(op.Messages, store.NewMessage{Body: s})
 				}
-				r, err := a.Append(e.ctx, id, msgs)
-				if err != nil || len(r.UIDs) != len(msgs) {
-					e.Errorf("Append: %+v, %v", r, err)
+				out, err := e.store.Commit(e.ctx, store.System, op)
+				if err != nil || len(out[0].UIDs) != len(op.Messages) {
+					e.Errorf("Append: %+v, %v", out, err)
 					return
 				}
 				v := b.Version()
@@ -157,7 +184,7 @@ func testAppendConcurrently(e *env) {
 				}
 				old = v
 				mu.Lock()
-				for i, uid := range r.UIDs {
+				for i, uid := range out[0].UIDs {
 					if _, _, ok := v.Find(uid); !ok || uid <= last || bodies[uid] != "" {
 						e.Errorf("UID %d: there %v, after %d, given to another: %v", uid, ok, last, bodies[uid] != "")
 					}
@@ -182,69 +209,5 @@ func testAppendConcurrently(e *env) {
 		}
 		e.reopen()
 		a = e.account("ann")
-	}
-}
-
-// testAppendSlowly appends messages whose readers stand still in the middle, and reads one into a
-// writer that does, while everything else goes on.
-func testAppendSlowly(e *env) {
-	a := e.account("ann")
-	b := e.box(a, "INBOX")
-	first := e.fill(a, b, 1)[0]
-	for _, size := range []int{100, 6 << 20} {
-		want := strings.Repeat(text(), size/50+1)[:size]
-		r, w := io.Pipe()
-		var result store.AppendResult
-		var err error
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			msg := message(want)
-			msg.Body = r
-			result, err = a.Append(e.ctx, b.ID(), []store.NewMessage{message(text()), msg})
-			r.CloseWithError(err) // if it fails early
-		}()
-		half := size / 2
-		if _, err := io.WriteString(w, want[:half]); err != nil {
-			e.Fatal(err)
-		}
-		readEnd, writeEnd := io.Pipe()
-		body, err2 := b.Body(e.ctx, e.row(b, first).Ref)
-		e.must(err2)
-		written := make(chan error)
-		go func() {
-			_, err := body.WriteRange(writeEnd, 0, body.Size())
-			written <- errors.Join(err, body.Close())
-		}()
-		var between []imap.UID
-		e.within("something, while an Append's reader and a Body's writer hang,", func() {
-			for i := range 5 {
-				between = append(between, e.fill(a, b, 1)...)
-				e.flag(b, imap.StoreAdd, []imap.Flag{imap.Flagged}, between[i])
-				other := e.box(a, fmt.Sprintf("other %d %d", size, i))
-				e.fill(a, other, 1)
-				_, err := b.Copy(e.ctx, imap.UIDs(between...), other.ID())
-				e.must(err)
-				if n := other.Version().Len(); n != i+2 || !strings.Contains(describe(a.Namespace()), "other") {
-					e.Errorf("%d messages instead of %d", n, i+2)
-				}
-			}
-			e.expunge(b, between[0])
-		})
-		if _, err := io.ReadFull(readEnd, make([]byte, e.row(b, first).Size)); err != nil {
-			e.Error(err)
-		}
-		e.must(<-written)
-		if _, err := io.WriteString(w, want[half:]); err != nil {
-			e.Error(err)
-		}
-		e.within("Append", func() { <-done })
-		e.must(err)
-		if result.UIDs[0] <= slices.Max(between) {
-			e.Errorf("UID %d appeared after %v", result.UIDs[0], between)
-		}
-		if got := e.body(b, result.UIDs[1]); got != want {
-			e.Errorf("the slow message of %d octets is not what was appended", len(want))
-		}
 	}
 }

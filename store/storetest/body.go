@@ -1,21 +1,19 @@
 package storetest
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
-	"math/rand/v2"
 	"net"
 	"strings"
 
 	"restante/imap"
+	"restante/mailbox"
 	"restante/store"
 )
 
 func testBody(e *env) {
-	a := e.account("ann")
-	b := e.box(a, "INBOX")
+	b := e.box(e.account("ann"), "INBOX")
 	rnd := newRand(e.T)
 	for _, size := range []int{0, 1, 100, 4096, 70_000, 3 << 20} {
 		raw := make([]byte, size)
@@ -23,10 +21,10 @@ func testBody(e *env) {
 			raw[i] = byte(rnd.Uint32())
 		}
 		want := string(raw)
-		uid := e.add(a, b, message(want))[0]
-		body, err := b.Body(e.ctx, e.row(b, uid).Ref)
+		uid := e.add(b, e.message(b, want))[0]
+		body, err := b.Body(e.ctx, e.row(b, uid))
 		e.must(err)
-		again, err := b.Body(e.ctx, e.row(b, uid).Ref)
+		again, err := b.Body(e.ctx, e.row(b, uid))
 		e.must(err)
 		if body.Size() != int64(size) {
 			e.Errorf("a message of %d octets has size %d", size, body.Size())
@@ -85,7 +83,7 @@ func (e *env) overTCP(b store.Mailbox, uid imap.UID) string {
 	}()
 	c, err := net.Dial("tcp", l.Addr().String())
 	e.must(err)
-	body, err := b.Body(e.ctx, e.row(b, uid).Ref)
+	body, err := b.Body(e.ctx, e.row(b, uid))
 	e.must(err)
 	n, err := body.WriteRange(c, 0, body.Size()/3)
 	e.must(err)
@@ -100,124 +98,65 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errWrite }
 
-// summaries reads summaries; nil is "".
-func (e *env) summaries(b store.Mailbox, refs ...uint64) (out []string) {
-	e.Helper()
-	got := make([][]byte, len(refs))
-	_, err := b.Summaries(e.ctx, refs, nil, got)
-	e.must(err)
-	for _, s := range got {
-		out = append(out, string(s))
-	}
-	return out
-}
-
-func testSummaries(e *env) {
-	a := e.account("ann")
-	b := e.box(a, "INBOX")
-	const n = 300
-	var msgs []store.NewMessage
-	var want [n][]byte
-	for i := range want {
-		m := message(text())
-		if i%5 != 0 {
-			want[i] = bytes.Repeat([]byte{byte(i), 0, 'x'}, 1+i*i%997)
-			s := want[i]
-			m.Summary = func() []byte { return s }
-		}
-		msgs = append(msgs, m)
-	}
-	uids := e.add(a, b, msgs...)
-	missing := e.row(b, uids[n-1]).Ref
-	e.expunge(b, uids[n-1])
-	b.Hold(b.Version())
-	for range 2 { // the second time after reopening
-		order := rand.Perm(n)
-		refs, out := make([]uint64, n), make([][]byte, n)
-		for i, k := range order {
-			out[i] = []byte("from the last time")
-			if refs[i] = missing; k < n-1 {
-				refs[i] = e.row(b, uids[k]).Ref
-			}
-		}
-		buf, err := b.Summaries(e.ctx, refs, []byte("kept"), out)
-		e.must(err)
-		if !bytes.HasPrefix(buf, []byte("kept")) {
-			e.Error("what was in the buffer is lost")
-		}
-		for i, k := range order {
-			switch {
-			case k == n-1 || want[k] == nil:
-				if out[i] != nil {
-					e.Errorf("message %d has no summary but %q", k, out[i])
-				}
-			case !bytes.Equal(out[i], want[k]):
-				e.Errorf("the summary of message %d has %d octets, want %d", k, len(out[i]), len(want[k]))
-			case !bytes.Contains(buf, out[i]):
-				e.Errorf("the summary of message %d does not lie in the buffer", k)
-			}
-		}
-		e.reopen()
-		a = e.account("ann")
-		b = e.box(a, "INBOX")
-	}
-}
-
 // calls are all methods that take a context, on mailbox b of account a with message uid.
-func calls(s store.Store, a store.Account, b store.Mailbox, uid imap.UID, ref uint64) map[string]func(context.Context) error {
-	set := imap.UIDs(uid)
-	return map[string]func(context.Context) error{
+func calls(s store.Store, a store.Account, b store.Mailbox, row mailbox.Row) map[string]func(context.Context) error {
+	set, ref := imap.UIDs(row.UID), b.Ref()
+	commit := func(ops ...store.Op) func(context.Context) error {
+		return func(ctx context.Context) error { _, err := s.Commit(ctx, store.System, ops...); return err }
+	}
+	out := map[string]func(context.Context) error{
 		"User":       func(ctx context.Context) error { _, err := s.User(ctx, "ann"); return err },
 		"Users":      func(ctx context.Context) error { _, err := s.Users(ctx); return err },
 		"CreateUser": func(ctx context.Context) error { _, err := s.CreateUser(ctx, "new", nil); return err },
 		"SetSecret":  func(ctx context.Context) error { return s.SetSecret(ctx, "ann", []byte("new")) },
 		"DeleteUser": func(ctx context.Context) error { return s.DeleteUser(ctx, "ann") },
-		"Account":    func(ctx context.Context) error { _, err := s.Account(ctx, a.ID()); return err },
-		"Create":     func(ctx context.Context) error { _, err := a.Create(ctx, "new", nil); return err },
-		"Delete":     func(ctx context.Context) error { return a.Delete(ctx, "a") },
-		"Rename":     func(ctx context.Context) error { return a.Rename(ctx, "a", "new") },
-		"Subscribe":  func(ctx context.Context) error { return a.Subscribe(ctx, "new", true) },
-		"Status":     func(ctx context.Context) error { _, err := a.Status(ctx, b.ID()); return err },
-		"RecentFrom": func(ctx context.Context) error { _, err := a.RecentFrom(ctx, b.ID()); return err },
-		"Open":       func(ctx context.Context) error { _, err := a.Open(ctx, b.ID()); return err },
-		"Append": func(ctx context.Context) error {
-			_, err := a.Append(ctx, b.ID(), []store.NewMessage{message(text())})
+		"Account":    func(ctx context.Context) error { _, err := s.Account(ctx, store.System, a.ID()); return err },
+		"Open":       func(ctx context.Context) error { _, err := s.Open(ctx, store.System, ref); return err },
+		"Status":     func(ctx context.Context) error { _, err := s.Status(ctx, store.System, ref); return err },
+		"Stage": func(ctx context.Context) error {
+			_, err := s.Stage(ctx, store.System, a.ID(), strings.NewReader("x"))
 			return err
 		},
-		"StoreFlags": func(ctx context.Context) error {
-			_, err := b.StoreFlags(ctx, set, imap.StoreAdd, []imap.Flag{imap.Seen})
-			return err
-		},
-		"Expunge": func(ctx context.Context) error { _, err := b.Expunge(ctx, set); return err },
-		"Copy":    func(ctx context.Context) error { _, err := b.Copy(ctx, set, b.ID()); return err },
-		"Move":    func(ctx context.Context) error { _, err := b.Move(ctx, set, b.ID()); return err },
-		"Body":    func(ctx context.Context) error { _, err := b.Body(ctx, ref); return err },
-		"Summaries": func(ctx context.Context) error {
-			_, err := b.Summaries(ctx, []uint64{ref}, nil, make([][]byte, 1))
+		"Create":     commit(&store.Create{Account: a.ID(), Name: "new"}),
+		"Delete":     commit(&store.Delete{Account: a.ID(), Name: "a"}),
+		"Rename":     commit(&store.Rename{Account: a.ID(), From: "a", To: "new"}),
+		"Subscribe":  commit(&store.Subscribe{Account: a.ID(), Name: "new", On: true}),
+		"Append":     commit(&store.Append{Mailbox: ref}),
+		"StoreFlags": commit(&store.StoreFlags{Mailbox: ref, UIDs: set, Op: imap.StoreAdd, Flags: []imap.Flag{imap.Seen}}),
+		"Expunge":    commit(&store.Expunge{Mailbox: ref, UIDs: set}),
+		"Copy":       commit(&store.Copy{From: ref, To: ref, UIDs: set}),
+		"Refresh":    func(ctx context.Context) error { _, err := b.Refresh(ctx); return err },
+		"Names":      func(ctx context.Context) error { _, err := a.Refresh(ctx); return err },
+		"Changes":    func(ctx context.Context) error { _, err := b.Changes(ctx, b.Version().HighestModSeq); return err },
+		"Body":       func(ctx context.Context) error { _, err := b.Body(ctx, &row); return err },
+		"Details": func(ctx context.Context) error {
+			_, _, err := b.Details(ctx, []mailbox.Row{row}, nil, 100, make([]store.Details, 1))
 			return err
 		},
 	}
+	if r, ok := store.Find[store.Recent](s); ok {
+		out["ClaimRecent"] = func(ctx context.Context) error { _, err := r.ClaimRecent(ctx, store.System, ref, 1); return err }
+		out["RecentFrom"] = func(ctx context.Context) error { _, err := r.RecentFrom(ctx, store.System, ref); return err }
+	}
+	return out
 }
 
 // testContext checks that nothing is done under a context that has ended.
 func testContext(e *env) {
 	a := e.account("ann")
 	b := e.box(a, "a")
-	uid := e.add(a, b, message(text(), imap.Deleted))[0]
-	v, names := b.Version(), describe(a.Namespace())
+	uid := e.add(b, e.message(b, text(), imap.Deleted))[0]
+	before := e.snapshot()
 	ctx, cancel := context.WithCancel(e.ctx)
 	cancel()
-	for what, call := range calls(e.store, a, b, uid, e.row(b, uid).Ref) {
+	for what, call := range calls(e.store, a, b, *e.row(b, uid)) {
 		e.wantErr(what, call(ctx), context.Canceled)
 	}
-	if now := b.Version(); now.HighestModSeq != v.HighestModSeq || describe(a.Namespace()) != names {
-		e.Errorf("%s with %+v became %s with %+v", names, v.Counts(), describe(a.Namespace()), now.Counts())
+	if after := e.snapshot(); after != before {
+		e.Errorf("%s\nbecame\n%s", before, after)
 	}
 	if u, err := e.store.User(e.ctx, "ann"); err != nil || string(u.Secret) != "secret" {
 		e.Errorf("the user became %+v, %v", u, err)
-	}
-	if _, err := e.store.User(e.ctx, "new"); err == nil {
-		e.Error("there is a new user")
 	}
 }
 
@@ -225,11 +164,21 @@ func testContext(e *env) {
 func testClosed(e *env) {
 	a := e.account("ann")
 	b := e.box(a, "a")
-	uid := e.fill(a, b, 1)[0]
-	ref := e.row(b, uid).Ref
+	row := *e.row(b, e.fill(b, 1)[0])
+	staged := e.stage(a.ID(), text())
+	closed := e.store
+	handles, accounts := e.handles, e.accounts
+	e.handles, e.accounts = nil, nil
 	e.close()
-	for what, call := range calls(e.store, a, b, uid, ref) {
+	for what, call := range calls(closed, a, b, row) {
 		e.wantErr(what, call(e.ctx), store.ErrClosed)
+	}
+	staged.Discard()
+	for _, h := range handles { // the caller still closes what it has opened
+		e.must(h.Close())
+	}
+	for _, a := range accounts {
+		e.must(a.Close())
 	}
 	e.open() // for what is to be closed at the end
 }

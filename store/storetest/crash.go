@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -22,10 +23,11 @@ import (
 )
 
 // crash kills a process that writes, again and again on the same directory, and checks what it
-// has left. What the writer told to be done must be there, and what it had only begun must be
-// there as a whole or not at all.
+// has left. A commit that the writer told to be done must be there, and one that it had only begun
+// must be there as a whole or not at all.
 type crash struct {
 	*env
+	user  store.AccountID
 	rnd   *rand.Rand
 	state *state // what must be there
 	begun [workers]*record
@@ -56,16 +58,21 @@ func testCrash(t *testing.T, o Opener, tear func(string, *rand.Rand) string) {
 		}
 	}
 	c := &crash{env: newEnv(t, o), rnd: newRand(t), marks: map[uint32]mark{}, given: map[givenUID]bool{}, accounts: map[store.AccountID]bool{}}
-	c.id(c.account(crashUser), crashShared)
+	a := c.account(crashUser)
+	c.user = a.ID()
+	c.ref(a, crashShared)
 	c.load()
 	for round := range rounds {
 		c.close()
+		if o.Check != nil {
+			c.must(o.Check(c.dir))
+		}
 		c.round(round)
 		what := "killed"
 		if tear != nil {
 			what = tear(c.dir, c.rnd)
 		}
-		c.Logf("round %d: %d changes in all, %d messages in %d mailboxes; %s", round, c.completed, len(c.given), len(c.state.boxes), what)
+		c.Logf("round %d: %d commits in all, %d messages in %d mailboxes; %s", round, c.completed, len(c.given), len(c.state.boxes), what)
 		c.open()
 		c.check()
 		if shared := c.box(c.account(crashUser), crashShared); shared.Version().Len() > 1000 {
@@ -75,10 +82,13 @@ func testCrash(t *testing.T, o Opener, tear func(string, *rand.Rand) string) {
 	}
 }
 
+// stuckAfter is how long a writer may take for all that it is to do, on any machine.
+const stuckAfter = 5 * time.Minute
+
 // load takes the state as the store says it is.
 func (c *crash) load() {
 	c.Helper()
-	got, err := load(c.store, c.account(crashUser))
+	got, err := load(c.store, c.user)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -124,13 +134,12 @@ func (c *crash) round(n int) {
 	c.must(cmd.Start())
 	w.Close()
 	kill := func() { cmd.Process.Kill() }
-	// Killed after so many changes, or, to hit what it does when it opens, after so long.
-	changes, after := 1+c.rnd.IntN(800), time.Second
-	if n%4 == 3 {
-		after = time.Duration(c.rnd.IntN(60)) * time.Millisecond
-	}
-	timer := time.AfterFunc(after, kill)
-	defer timer.Stop()
+	// It is killed when it has begun or made so many commits, of which at least one was
+	// acknowledged; or, every fourth time, while it opens the store.
+	count, begun, opening := 1+c.rnd.IntN(500), c.rnd.IntN(2) == 0, n%4 == 3
+	acknowledged := 0
+	stuck := time.AfterFunc(stuckAfter, kill)
+	defer stuck.Stop()
 
 	var failure error
 	lines := bufio.NewReader(r)
@@ -150,11 +159,24 @@ func (c *crash) round(n int) {
 			failure = fmt.Errorf("%w\nthe writer said %.2000s", err, line)
 			kill()
 		}
-		if rec.Done {
-			if changes--; changes == 0 {
+		switch {
+		case rec.Op == "open" && !rec.Done && opening:
+			time.AfterFunc(time.Duration(c.rnd.IntN(60))*time.Millisecond, kill)
+		case rec.Op != "commit" || opening:
+		default:
+			if rec.Done && rec.Err == "" {
+				acknowledged++
+			}
+			if rec.Done != begun {
+				count--
+			}
+			if count <= 0 && acknowledged > 0 {
 				kill()
 			}
 		}
+	}
+	if !stuck.Stop() {
+		failure = errors.Join(failure, errors.New("the writer got stuck"))
 	}
 	err = cmd.Wait()
 	if failure != nil {
@@ -168,12 +190,12 @@ func (c *crash) round(n int) {
 // told applies what the writer has told, and checks that nothing was given out twice.
 func (c *crash) told(r *record) error {
 	if !r.Done {
-		c.begun[r.Worker] = r
-		if c.floor[r.Worker] = 0; r.Box == crashShared || r.To == crashShared {
-			shared := c.state.boxes[crashShared]
-			if n := len(shared.msgs); n > 0 {
-				c.floor[r.Worker] = shared.msgs[n-1].UID
-			}
+		if r.Op == "open" {
+			return nil
+		}
+		c.begun[r.Worker], c.floor[r.Worker] = r, 0
+		if msgs := c.state.boxes[crashShared].msgs; len(msgs) > 0 {
+			c.floor[r.Worker] = msgs[len(msgs)-1].UID
 		}
 		return nil
 	}
@@ -188,24 +210,12 @@ func (c *crash) told(r *record) error {
 	if r.Err != "" {
 		return nil
 	}
-	switch r.Op {
-	case "append", "copy", "move":
-		for i, uid := range r.New {
-			key := givenUID{r.UIDValidity, uid}
-			if c.given[key] || uid <= c.floor[r.Worker] {
-				return fmt.Errorf("UID %d was given again, or after %d", uid, c.floor[r.Worker])
-			}
-			c.given[key] = true
-			if i >= len(r.ModSeqs) || r.ModSeqs[i] <= c.before[r.UIDValidity].HighestModSeq || uid < c.before[r.UIDValidity].UIDNext {
-				return fmt.Errorf("UID %d with mod-sequences %v, but the mailbox was already at %+v", uid, r.ModSeqs, c.before[r.UIDValidity])
-			}
+	for i := range r.Steps {
+		if err := c.toldStep(r.Worker, &r.Steps[i]); err != nil {
+			return fmt.Errorf("operation %d: %w", i, err)
 		}
-	case "create":
-		if _, ok := c.marks[r.UIDValidity]; ok || r.UIDValidity <= c.validity {
-			return fmt.Errorf("UIDVALIDITY %d was given again, or after %d", r.UIDValidity, c.validity)
-		}
-		c.see(mark{UIDValidity: r.UIDValidity})
-	case "user":
+	}
+	if r.Op == "user" {
 		if c.accounts[r.ID] {
 			return fmt.Errorf("account ID %d was given again", r.ID)
 		}
@@ -217,10 +227,32 @@ func (c *crash) told(r *record) error {
 	return c.state.apply(r)
 }
 
+// toldStep checks what was given out by one operation.
+func (c *crash) toldStep(worker int, s *crashStep) error {
+	if s.Op == "create" {
+		if _, ok := c.marks[s.UIDValidity]; ok || s.UIDValidity <= c.validity {
+			return fmt.Errorf("UIDVALIDITY %d was given again, or after %d", s.UIDValidity, c.validity)
+		}
+		c.see(mark{UIDValidity: s.UIDValidity})
+	}
+	shared := c.state.boxes[crashShared].UIDValidity == s.UIDValidity
+	for _, uid := range s.New {
+		key := givenUID{s.UIDValidity, uid}
+		if c.given[key] || shared && uid <= c.floor[worker] {
+			return fmt.Errorf("UID %d was given again, or after %d", uid, c.floor[worker])
+		}
+		c.given[key] = true
+		if before := c.before[s.UIDValidity]; s.ModSeq <= before.HighestModSeq || uid < before.UIDNext {
+			return fmt.Errorf("UID %d with mod-sequence %d, but the mailbox was already at %+v", uid, s.ModSeq, before)
+		}
+	}
+	return nil
+}
+
 // check compares the store with what must be there.
 func (c *crash) check() {
 	c.Helper()
-	got, err := load(c.store, c.account(crashUser))
+	got, err := load(c.store, c.user)
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -231,6 +263,7 @@ func (c *crash) check() {
 		if _, known := c.marks[b.UIDValidity]; !known && b.UIDValidity <= c.validity {
 			c.Errorf("mailbox %s has UIDVALIDITY %d, which was given after %d", name, b.UIDValidity, c.validity)
 		}
+		c.checkRemoved(name, b)
 	}
 
 	// Of Shared, what nobody was told must be of changes that had begun.
@@ -295,5 +328,23 @@ func (c *crash) check() {
 	}
 	if c.Failed() {
 		c.FailNow()
+	}
+}
+
+// checkRemoved checks that a mailbox that remembers everything that was removed tells of every
+// message that somebody was told of and that is not there any more.
+func (c *crash) checkRemoved(name string, b *stateBox) {
+	c.Helper()
+	if b.removedSince > 0 {
+		return
+	}
+	there := map[imap.UID]bool{}
+	for _, m := range b.msgs {
+		there[m.UID] = true
+	}
+	for key := range c.given {
+		if key.uidValidity == b.UIDValidity && !there[key.uid] && !b.removed.Contains(key.uid) {
+			c.Errorf("mailbox %s: UID %d is not there, and not said to be removed", name, key.uid)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -14,26 +15,35 @@ import (
 	"restante/store"
 )
 
-// record is a line that the writer sends to the crash test: before a change, and with Done after
-// it was acknowledged. It is all that the test knows of the change.
+// record is a line that the writer sends to the crash test: before a commit or a change of users,
+// and with Done after it was acknowledged. It is all that the test knows of it.
 type record struct {
-	Worker  int
-	Done    bool
+	Worker int
+	Done   bool
+	Err    string // with Done: nothing was changed
+	Op     string // "commit", or what is done to a user
+	Steps  []crashStep
+	Seen   []mark // with Done
+
+	// Of users.
+	User, Secret string
+	ID           store.AccountID // with Done
+}
+
+// crashStep is one operation of a commit.
+type crashStep struct {
 	Op      string
-	Box, To string // names; also of a user
+	Box, To string // names, at that moment
 	UIDs    []imap.UID
 	Flags   []imap.Flag
 	StoreOp imap.StoreOp
 	On      bool
 	Msgs    []stateMsg // to append
-	Err     string     // with Done: nothing was changed
 
 	// With Done.
 	UIDValidity uint32     // of the mailbox that was made, or got messages
-	New         []imap.UID // of appended, copied and moved messages
-	ModSeqs     []imap.ModSeq
-	ID          store.AccountID
-	Seen        []mark
+	Done, New   []imap.UID // as in store.Outcome; New are the UIDs of new messages
+	ModSeq      imap.ModSeq
 }
 
 // mark says how far a mailbox was when somebody saw it.
@@ -56,15 +66,21 @@ type stateBox struct {
 	mark
 	msgs    []stateMsg // by UID
 	pending []stateMsg // then these, with any UIDs
+
+	removed      imap.UIDSet // as Changes says, after removedSince
+	removedSince imap.ModSeq
 }
 
-// stateMsg is a message. A UID, ModSeq or UIDValidity of 0 is one that nobody was told.
+// stateMsg is a message. A UID, ModSeq, UIDValidity or Saved of 0 is one that nobody was told.
 type stateMsg struct {
-	UID    imap.UID
-	ModSeq imap.ModSeq
-	Hash   string
-	Flags  string
-	Date   mailbox.Date
+	UID     imap.UID
+	ModSeq  imap.ModSeq
+	Hash    string // of the body
+	Flags   string
+	Date    mailbox.Date
+	Saved   mailbox.Saved
+	EmailID store.EmailID
+	Summary string
 }
 
 func hash(body string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(body)))[:16] }
@@ -77,11 +93,14 @@ func (want stateMsg) matches(got stateMsg) bool {
 	if want.ModSeq == 0 {
 		got.ModSeq = 0
 	}
+	if want.Saved == 0 {
+		got.Saved = 0
+	}
 	return got == want
 }
 
 // load reads everything there is.
-func load(s store.Store, account store.Account) (*state, error) {
+func load(s store.Store, account store.AccountID) (*state, error) {
 	ctx := context.Background()
 	st := &state{boxes: map[string]*stateBox{}, subscribed: map[string]bool{}, users: map[string]string{}}
 	users, err := s.Users(ctx)
@@ -90,31 +109,43 @@ func load(s store.Store, account store.Account) (*state, error) {
 	}
 	for _, u := range users {
 		st.users[u.Name] = fmt.Sprintf("%d %s", u.ID, u.Secret)
-		a, err := s.Account(ctx, u.ID)
+		names, err := namesOf(s, u.ID)
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := a.Namespace().Lookup("INBOX"); !ok {
+		if _, ok := names.Lookup("INBOX"); !ok {
 			return nil, fmt.Errorf("user %s has no INBOX", u.Name)
 		}
-	}
-	for name := range account.Namespace().Subscribed() {
-		st.subscribed[name] = true
-	}
-	for e := range account.Namespace().All() {
-		if st.boxes[e.Name], err = loadBox(account, e); err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		if u.ID != account {
+			continue
+		}
+		for name := range names.Subscribed() {
+			st.subscribed[name] = true
+		}
+		for e := range names.All() {
+			if st.boxes[e.Name], err = loadBox(s, account, e); err != nil {
+				return nil, fmt.Errorf("%s: %w", e.Name, err)
+			}
 		}
 	}
 	return st, nil
 }
 
-func loadBox(a store.Account, e mailbox.Entry) (*stateBox, error) {
-	b, err := a.Open(context.Background(), e.ID)
+// namesOf returns the names of an account.
+func namesOf(s store.Store, id store.AccountID) (*mailbox.Namespace, error) {
+	a, err := s.Account(context.Background(), store.System, id)
 	if err != nil {
 		return nil, err
 	}
-	defer b.Close()
+	return a.Namespace(), a.Close()
+}
+
+func loadBox(s store.Store, account store.AccountID, e mailbox.Entry) (box *stateBox, err error) {
+	b, err := s.Open(context.Background(), store.System, store.Ref{Account: account, Mailbox: e.ID})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	v := b.Version()
 	if v.UIDValidity != e.UIDValidity {
 		return nil, fmt.Errorf("UIDVALIDITY is %d, its entry is %+v", v.UIDValidity, e)
@@ -122,27 +153,50 @@ func loadBox(a store.Account, e mailbox.Entry) (*stateBox, error) {
 	if err := checkVersion(v); err != nil {
 		return nil, err
 	}
-	box := &stateBox{mark: markOf(v)}
+	box = &stateBox{mark: markOf(v), removedSince: v.HistorySince()}
+	if box.removed, err = loadRemoved(b, v); err != nil {
+		return nil, err
+	}
+	details := make([]store.Details, 1)
 	for _, r := range v.Rows() {
-		body, err := b.Body(context.Background(), r.Ref)
+		body, err := b.Body(context.Background(), r)
 		if err != nil {
 			return nil, fmt.Errorf("UID %d: %w", r.UID, err)
 		}
 		h := sha256.New()
 		_, err = io.Copy(h, io.NewSectionReader(body, 0, body.Size()))
-		body.Close()
-		if err != nil {
+		if err := errors.Join(err, body.Close()); err != nil {
 			return nil, fmt.Errorf("UID %d: %w", r.UID, err)
 		}
-		box.msgs = append(box.msgs, stateMsg{r.UID, r.ModSeq, fmt.Sprintf("%x", h.Sum(nil))[:16], flagString(v.Flags(r.Flags)), r.Date})
+		if _, _, err = b.Details(context.Background(), []mailbox.Row{*r}, nil, 0, details); err != nil {
+			return nil, fmt.Errorf("UID %d: %w", r.UID, err)
+		}
+		if details[0].EmailID == 0 { // as of a message that is gone
+			return nil, fmt.Errorf("UID %d has no details: %w", r.UID, store.ErrGone)
+		}
+		box.msgs = append(box.msgs, stateMsg{r.UID, r.ModSeq, fmt.Sprintf("%x", h.Sum(nil))[:16], flagString(v.Flags(v.Set(r))),
+			r.Date, r.Saved, details[0].EmailID, string(details[0].Summary)})
 	}
 	return box, nil
+}
+
+// loadRemoved returns what a mailbox remembers of what was removed.
+func loadRemoved(b store.Mailbox, v *mailbox.Version) (imap.UIDSet, error) {
+	c, err := b.Changes(context.Background(), v.HistorySince())
+	if err != nil {
+		return imap.UIDSet{}, err
+	}
+	gone := c.Vanished()
+	if there := v.Existing(gone); !there.Empty() {
+		return gone, fmt.Errorf("UIDs %v are said to be removed, and are there", there)
+	}
+	return gone, nil
 }
 
 func (st *state) clone() *state {
 	out := &state{map[string]*stateBox{}, maps.Clone(st.subscribed), maps.Clone(st.users)}
 	for name, b := range st.boxes {
-		out.boxes[name] = &stateBox{b.mark, slices.Clone(b.msgs), slices.Clone(b.pending)}
+		out.boxes[name] = &stateBox{mark: b.mark, msgs: slices.Clone(b.msgs), pending: slices.Clone(b.pending)}
 	}
 	return out
 }
@@ -152,90 +206,90 @@ func (st *state) apply(r *record) error {
 	if r.Err != "" {
 		return nil
 	}
-	src, dst := st.boxes[r.Box], st.boxes[r.To]
 	switch r.Op {
-	case "append", "flags", "expunge", "copy", "move":
-		if src == nil || (r.Op == "copy" || r.Op == "move") && dst == nil {
-			return fmt.Errorf("no mailbox %s or %s", r.Box, r.To)
+	case "secret":
+		id, _, _ := strings.Cut(st.users[r.User], " ")
+		st.users[r.User] = id + " " + r.Secret
+	case "user":
+		st.users[r.User] = fmt.Sprintf("%d %s", r.ID, r.Secret)
+	case "no user":
+		delete(st.users, r.User)
+	}
+	for i := range r.Steps {
+		if err := st.step(&r.Steps[i], r.Done); err != nil {
+			return fmt.Errorf("operation %d: %w", i, err)
 		}
 	}
-	switch r.Op {
+	return nil
+}
+
+// step applies one operation. Messages whose UIDs nobody was told stay as they are.
+func (st *state) step(s *crashStep, done bool) error {
+	src, dst := st.boxes[s.Box], st.boxes[s.To]
+	switch s.Op {
+	case "append", "flags", "expunge", "copy", "move":
+		if src == nil || (s.Op == "copy" || s.Op == "move") && dst == nil {
+			return fmt.Errorf("no mailbox %s or %s", s.Box, s.To)
+		}
+	}
+	var touched []imap.UID
+	switch s.Op {
 	case "append":
-		return src.add(r.Msgs, r)
+		return src.add(s.Msgs, s, done)
 	case "flags":
-		changed := src.edit(r.UIDs, func(m *stateMsg) bool {
+		touched = src.edit(s.UIDs, func(m *stateMsg) bool {
 			old := m.Flags
-			if m.Flags = changeFlags(m.Flags, r.StoreOp, r.Flags); m.Flags != old {
-				m.ModSeq = 0
-				if r.Done {
-					m.ModSeq = r.ModSeqs[0]
-				}
+			if m.Flags = changeFlags(m.Flags, s.StoreOp, s.Flags); m.Flags != old {
+				m.ModSeq = s.ModSeq // 0 unless done
 			}
 			return true
 		})
-		if changed != len(r.UIDs) {
-			return fmt.Errorf("of %v only %d are there", r.UIDs, changed)
-		}
 	case "expunge":
-		removed := 0
-		src.edit(r.UIDs, func(m *stateMsg) bool {
-			gone := strings.Contains(m.Flags, `\deleted`)
-			if gone {
-				removed++
-			}
-			return !gone
-		})
-		if r.Done && removed != len(r.New) {
-			return fmt.Errorf("expunging %v removed %v, want %d", r.UIDs, r.New, removed)
-		}
+		touched = src.remove(s.UIDs, func(m *stateMsg) bool { return s.On || strings.Contains(m.Flags, `\deleted`) })
 	case "copy", "move":
 		var msgs []stateMsg
-		src.edit(r.UIDs, func(m *stateMsg) bool {
+		touched = src.edit(s.UIDs, func(m *stateMsg) bool {
 			msgs = append(msgs, *m)
-			return r.Op == "copy"
+			msgs[len(msgs)-1].Saved = 0
+			return s.Op == "copy"
 		})
-		if len(msgs) != len(r.UIDs) {
-			return fmt.Errorf("of %v only %d are there", r.UIDs, len(msgs))
+		if err := dst.add(msgs, s, done); err != nil {
+			return err
 		}
-		return dst.add(msgs, r)
 	case "create":
-		st.boxes[r.Box] = &stateBox{mark: mark{UIDValidity: r.UIDValidity}}
+		st.boxes[s.Box] = &stateBox{mark: mark{UIDValidity: s.UIDValidity}}
 	case "delete":
-		delete(st.boxes, r.Box)
+		delete(st.boxes, s.Box)
 	case "rename":
 		for name, b := range maps.Clone(st.boxes) {
-			if name == r.Box || strings.HasPrefix(name, r.Box+"/") {
+			if name == s.Box || strings.HasPrefix(name, s.Box+"/") {
 				delete(st.boxes, name)
-				st.boxes[r.To+name[len(r.Box):]] = b
+				st.boxes[s.To+name[len(s.Box):]] = b
 			}
 		}
 	case "subscribe":
-		if delete(st.subscribed, r.Box); r.On {
-			st.subscribed[r.Box] = true
+		if delete(st.subscribed, s.Box); s.On {
+			st.subscribed[s.Box] = true
 		}
-	case "secret":
-		id, _, _ := strings.Cut(st.users[r.Box], " ")
-		st.users[r.Box] = id + " " + r.To
-	case "user":
-		st.users[r.Box] = fmt.Sprintf("%d %s", r.ID, r.To)
-	case "no user":
-		delete(st.users, r.Box)
+	}
+	if done && !slices.Equal(touched, s.Done) {
+		return fmt.Errorf("%s of %v was done to %v, want %v", s.Op, s.UIDs, s.Done, touched)
 	}
 	return nil
 }
 
 // add adds messages, behind the others when their UIDs were not told.
-func (b *stateBox) add(msgs []stateMsg, r *record) error {
-	if r.Done && (len(r.New) != len(msgs) || len(r.ModSeqs) != len(msgs)) {
-		return fmt.Errorf("%d messages got UIDs %v and mod-sequences %v", len(msgs), r.New, r.ModSeqs)
+func (b *stateBox) add(msgs []stateMsg, s *crashStep, done bool) error {
+	if done && len(s.New) != len(msgs) {
+		return fmt.Errorf("%d messages got UIDs %v", len(msgs), s.New)
 	}
 	for i, m := range msgs {
 		m.UID, m.ModSeq = 0, 0
-		if !r.Done {
+		if !done {
 			b.pending = append(b.pending, m)
 			continue
 		}
-		m.UID, m.ModSeq = r.New[i], r.ModSeqs[i]
+		m.UID, m.ModSeq = s.New[i], s.ModSeq
 		at, _ := slices.BinarySearchFunc(b.msgs, m.UID, func(m stateMsg, uid imap.UID) int { return int(m.UID) - int(uid) })
 		b.msgs = slices.Insert(b.msgs, at, m)
 	}
@@ -243,13 +297,13 @@ func (b *stateBox) add(msgs []stateMsg, r *record) error {
 }
 
 // edit calls f for the messages with these UIDs and removes those for which it returns false. It
-// returns how many there were.
-func (b *stateBox) edit(uids []imap.UID, f func(*stateMsg) bool) (n int) {
+// returns which there were.
+func (b *stateBox) edit(uids []imap.UID, f func(*stateMsg) bool) (touched []imap.UID) {
 	out := b.msgs[:0:0]
 	for _, m := range b.msgs {
 		keep := true
 		if slices.Contains(uids, m.UID) {
-			n++
+			touched = append(touched, m.UID)
 			keep = f(&m)
 		}
 		if keep {
@@ -257,7 +311,19 @@ func (b *stateBox) edit(uids []imap.UID, f func(*stateMsg) bool) (n int) {
 		}
 	}
 	b.msgs = out
-	return n
+	return touched
+}
+
+// remove removes those of the messages with these UIDs for which f returns true, and returns them.
+func (b *stateBox) remove(uids []imap.UID, f func(*stateMsg) bool) (gone []imap.UID) {
+	b.edit(uids, func(m *stateMsg) bool {
+		if !f(m) {
+			return true
+		}
+		gone = append(gone, m.UID)
+		return false
+	})
+	return gone
 }
 
 func changeFlags(old string, op imap.StoreOp, flags []imap.Flag) string {

@@ -35,6 +35,14 @@ type Opener struct {
 	// Tear, if not nil, does to a store whose process was killed what a power loss can do beyond
 	// that: it cuts off or garbles what was not synced yet. It says what it did.
 	Tear func(dir string, rnd *rand.Rand) (description string)
+	// MaxMessage is how many octets a message may have at most, 0 when that is too much to test.
+	MaxMessage int64
+	// History is how many octets each mailbox remembers of what was removed from it, 0 when that is
+	// too much to test.
+	History int
+	// Check, if not nil, looks at the files of a closed store and returns an error when there is
+	// something that nobody needs, such as staged bodies that were not committed.
+	Check func(dir string) error
 	// Corrupt, if not nil, damages the files of a closed store where they were synced long ago.
 	Corrupt func(dir string, rnd *rand.Rand) (description string)
 }
@@ -78,28 +86,53 @@ var conformance = []struct {
 	{"Users", testUsers},
 	{"DeleteUser", testDeleteUser},
 	{"Namespace", testNamespace},
+	{"CreateID", testCreateID},
 	{"UIDValidity", testUIDValidity},
 	{"DeleteMailbox", testDeleteMailbox},
+	{"Stage", testStage},
+	{"StageFails", testStageFails},
+	{"StageTooBig", testStageTooBig},
+	{"StageStale", testStageStale},
+	{"StageSlowly", testStageSlowly},
 	{"Append", testAppend},
 	{"AppendFails", testAppendFails},
+	{"AppendShared", testAppendShared},
 	{"AppendConcurrently", testAppendConcurrently},
-	{"AppendSlowly", testAppendSlowly},
 	{"StoreFlags", testStoreFlags},
+	{"UnchangedSince", testUnchangedSince},
+	{"MustExist", testMustExist},
 	{"Keywords", testKeywords},
+	{"ManyKeywords", testManyKeywords},
 	{"TooManyKeywords", testTooManyKeywords},
 	{"Expunge", testExpunge},
 	{"Copy", testCopy},
+	{"CopyDetails", testCopyDetails},
 	{"CopyKeywords", testCopyKeywords},
+	{"CopyToAccount", testCopyToAccount},
 	{"Move", testMove},
-	{"TransferToSelf", testTransferToSelf},
-	{"TransferConcurrently", testTransferConcurrently},
+	{"CopyToSelf", testCopyToSelf},
+	{"MoveConcurrently", testMoveConcurrently},
+	{"Commit", testCommit},
+	{"CommitFails", testCommitFails},
+	{"CommitRenameInbox", testCommitRenameInbox},
+	{"CommitReplace", testCommitReplace},
+	{"CommitDeliver", testCommitDeliver},
+	{"StoreRace", testStoreRace},
+	{"MustExistRace", testMustExistRace},
+	{"Changes", testChanges},
+	{"ChangesTooOld", testChangesTooOld},
+	{"ChangesDeleted", testChangesDeleted},
+	{"Refresh", testRefresh},
+	{"Changed", testChanged},
+	{"Bell", testBell},
+	{"AccountBell", testAccountBell},
 	{"Hold", testHold},
 	{"HoldGhosts", testHoldGhosts},
 	{"HoldOpenBody", testHoldOpenBody},
 	{"Recent", testRecent},
-	{"Bell", testBell},
 	{"Body", testBody},
-	{"Summaries", testSummaries},
+	{"Details", testDetails},
+	{"DetailsLimit", testDetailsLimit},
 	{"Context", testContext},
 	{"Closed", testClosed},
 }
@@ -107,11 +140,12 @@ var conformance = []struct {
 // env is one store and a test that uses it. Its methods fail the test on errors.
 type env struct {
 	*testing.T
-	ctx     context.Context
-	opener  Opener
-	dir     string
-	store   store.Store
-	handles []store.Mailbox // to be closed before the store
+	ctx      context.Context
+	opener   Opener
+	dir      string
+	store    store.Store
+	handles  []store.Mailbox // to be closed before the store
+	accounts []store.Account // likewise
 }
 
 func newEnv(t *testing.T, o Opener) *env {
@@ -137,7 +171,12 @@ func (e *env) close() {
 			e.Errorf("closing a mailbox: %v", err)
 		}
 	}
-	e.handles = nil
+	for _, a := range e.accounts {
+		if err := a.Close(); err != nil {
+			e.Errorf("closing an account: %v", err)
+		}
+	}
+	e.handles, e.accounts = nil, nil
 	if err := e.store.Close(); err != nil {
 		e.Errorf("closing the store: %v", err)
 	}
@@ -148,6 +187,9 @@ func (e *env) reopen() {
 	e.Helper()
 	if e.opener.Persistent {
 		e.close()
+		if e.opener.Check != nil {
+			e.must(e.opener.Check(e.dir))
+		}
 		e.open()
 	}
 }
@@ -185,7 +227,7 @@ func (e *env) within(what string, f func()) {
 	}
 }
 
-// account returns the account of a user, who is created if there is none of that name.
+// account opens the account of a user, who is created if there is none of that name.
 func (e *env) account(name string) store.Account {
 	e.Helper()
 	u, err := e.store.User(e.ctx, name)
@@ -193,28 +235,118 @@ func (e *env) account(name string) store.Account {
 		u, err = e.store.CreateUser(e.ctx, name, []byte("secret"))
 	}
 	e.must(err)
-	a, err := e.store.Account(e.ctx, u.ID)
+	a, err := e.store.Account(e.ctx, store.System, u.ID)
 	e.must(err)
+	e.accounts = append(e.accounts, a)
 	return a
 }
 
-// id returns the mailbox of that name, which is created if there is none.
-func (e *env) id(a store.Account, name string) mailbox.ID {
+// commit makes operations that must succeed.
+func (e *env) commit(ops ...store.Op) []store.Outcome {
 	e.Helper()
-	entry, ok := a.Namespace().Lookup(name)
-	if !ok {
-		var err error
-		entry, err = a.Create(e.ctx, name, nil)
-		e.must(err)
+	out, err := e.store.Commit(e.ctx, store.System, ops...)
+	e.must(err)
+	if len(out) != len(ops) {
+		e.Fatalf("%d operations have %d outcomes", len(ops), len(out))
 	}
-	return entry.ID
+	return out
+}
+
+// one makes one operation that must succeed.
+func (e *env) one(op store.Op) store.Outcome {
+	e.Helper()
+	return e.commit(op)[0]
+}
+
+// fails makes operations of which the one with that index must fail with want, and checks that
+// nothing has changed anywhere. It returns the error.
+func (e *env) fails(want error, index int, ops ...store.Op) *store.OpError {
+	e.Helper()
+	before := e.snapshot()
+	e.drainAll()
+	out, err := e.store.Commit(e.ctx, store.System, ops...)
+	var op *store.OpError
+	switch {
+	case !errors.Is(err, want):
+		e.Fatalf("the commit returned %v, want %v", err, want)
+	case len(out) != 0:
+		e.Errorf("%v, and yet there are outcomes %+v", err, out)
+	case !errors.As(err, &op):
+		e.Fatalf("%v is no *store.OpError", err)
+	case op.Index != index || !errors.Is(op.Err, want):
+		e.Errorf("operation %d is to blame (%v), want %d (%v)", op.Index, op.Err, index, want)
+	}
+	if after := e.snapshot(); after != before {
+		e.Errorf("a commit that failed (%v) made of\n%s\nthis:\n%s", err, before, after)
+	}
+	e.wantSilence(fmt.Sprintf("a commit that failed (%v)", err))
+	return op
+}
+
+// snapshot tells everything that there is in the store, but bodies.
+func (e *env) snapshot() string {
+	e.Helper()
+	var out strings.Builder
+	users, err := e.store.Users(e.ctx)
+	e.must(err)
+	for _, u := range users {
+		a, err := e.store.Account(e.ctx, store.System, u.ID)
+		e.must(err)
+		n := a.Namespace()
+		fmt.Fprintf(&out, "%d %s: %s\n", u.ID, u.Name, describe(n))
+		e.must(a.Close())
+		for entry := range n.All() {
+			b, err := e.store.Open(e.ctx, store.System, store.Ref{Account: u.ID, Mailbox: entry.ID})
+			e.must(err)
+			fmt.Fprintf(&out, "  %+v: %s\n", entry, describeVersion(b.Version()))
+			e.must(b.Close())
+		}
+	}
+	return out.String()
+}
+
+// describeVersion tells all of a version but its history.
+func describeVersion(v *mailbox.Version) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "%+v %v %q", v.Counts(), v.Deleted, v.Keywords())
+	for seq, r := range v.Rows() {
+		fmt.Fprintf(&out, "\n    %s", describeRow(v, seq, r))
+	}
+	return out.String()
+}
+
+func describeRow(v *mailbox.Version, seq imap.SeqNum, r *mailbox.Row) string {
+	return fmt.Sprintf("%d: UID %d size %d modseq %d date %d saved %d flags %s", seq, r.UID, r.Size, r.ModSeq, r.Date, r.Saved, flagString(v.Flags(v.Set(r))))
+}
+
+// create makes a mailbox.
+func (e *env) create(a store.Account, name string) store.Ref {
+	e.Helper()
+	return store.Ref{Account: a.ID(), Mailbox: e.one(&store.Create{Account: a.ID(), Name: name}).Created.ID}
+}
+
+// ref returns the mailbox of that name, which is created if there is none.
+func (e *env) ref(a store.Account, name string) store.Ref {
+	e.Helper()
+	if entry, ok := a.Namespace().Lookup(name); ok {
+		return store.Ref{Account: a.ID(), Mailbox: entry.ID}
+	}
+	return e.create(a, name)
 }
 
 // box opens the mailbox of that name, which is created if there is none.
 func (e *env) box(a store.Account, name string) store.Mailbox {
 	e.Helper()
-	b, err := a.Open(e.ctx, e.id(a, name))
+	return e.openBox(e.ref(a, name))
+}
+
+func (e *env) openBox(ref store.Ref) store.Mailbox {
+	e.Helper()
+	b, err := e.store.Open(e.ctx, store.System, ref)
 	e.must(err)
+	if b.Ref() != ref {
+		e.Fatalf("%+v was opened as %+v", ref, b.Ref())
+	}
 	e.handles = append(e.handles, b)
 	return b
 }
@@ -226,54 +358,76 @@ func (e *env) closeBox(b store.Mailbox) {
 	e.must(b.Close())
 }
 
-// add appends messages and returns their UIDs.
-func (e *env) add(a store.Account, b store.Mailbox, msgs ...store.NewMessage) []imap.UID {
+// stage makes a body ready.
+func (e *env) stage(account store.AccountID, text string) store.Staged {
 	e.Helper()
-	r, err := a.Append(e.ctx, b.ID(), msgs)
+	s, err := e.store.Stage(e.ctx, store.System, account, strings.NewReader(text))
 	e.must(err)
-	if len(r.UIDs) != len(msgs) || r.UIDValidity != b.Version().UIDValidity {
+	if s.Size() != int64(len(text)) {
+		e.Fatalf("a body of %d octets is staged with %d", len(text), s.Size())
+	}
+	return s
+}
+
+// message stages a message to append to b.
+func (e *env) message(b store.Mailbox, text string, flags ...imap.Flag) store.NewMessage {
+	e.Helper()
+	return store.NewMessage{Body: e.stage(b.Ref().Account, text), Flags: flags, Date: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)}
+}
+
+// add appends messages and returns their UIDs.
+func (e *env) add(b store.Mailbox, msgs ...store.NewMessage) []imap.UID {
+	e.Helper()
+	r := e.one(&store.Append{Mailbox: b.Ref(), Messages: msgs})
+	if v := b.Version(); len(r.UIDs) != len(msgs) || r.UIDValidity != v.UIDValidity || (r.ModSeq != 0) != (len(msgs) > 0) || r.ModSeq > v.HighestModSeq {
 		e.Fatalf("appending %d messages returned %+v", len(msgs), r)
 	}
 	return r.UIDs
 }
 
 // fill appends n messages without flags.
-func (e *env) fill(a store.Account, b store.Mailbox, n int) []imap.UID {
+func (e *env) fill(b store.Mailbox, n int) []imap.UID {
 	e.Helper()
 	msgs := make([]store.NewMessage, n)
 	for i := range msgs {
-		msgs[i] = message(text())
+		msgs[i] = e.message(b, text())
 	}
-	return e.add(a, b, msgs...)
+	return e.add(b, msgs...)
 }
 
 // flag changes flags of messages.
 func (e *env) flag(b store.Mailbox, op imap.StoreOp, flags []imap.Flag, uids ...imap.UID) imap.ModSeq {
 	e.Helper()
-	m, err := b.StoreFlags(e.ctx, imap.UIDs(uids...), op, flags)
-	e.must(err)
-	return m
+	return e.one(&store.StoreFlags{Mailbox: b.Ref(), UIDs: imap.UIDs(uids...), Op: op, Flags: flags}).ModSeq
 }
 
 // expunge removes messages, whatever their flags.
 func (e *env) expunge(b store.Mailbox, uids ...imap.UID) {
 	e.Helper()
-	e.flag(b, imap.StoreAdd, []imap.Flag{imap.Deleted}, uids...)
-	removed, err := b.Expunge(e.ctx, imap.UIDs(uids...))
-	e.must(err)
-	if !removed.Equal(imap.UIDs(uids...)) {
-		e.Fatalf("expunging %v removed %v", uids, removed)
+	r := e.one(&store.Expunge{Mailbox: b.Ref(), UIDs: imap.UIDs(uids...), Undeleted: true})
+	if !r.Done.Equal(imap.UIDs(uids...)) || len(uids) > 0 && r.ModSeq == 0 {
+		e.Fatalf("expunging %v returned %+v", uids, r)
 	}
 }
 
+func (e *env) copy(from, to store.Mailbox, uids ...imap.UID) store.Outcome {
+	e.Helper()
+	return e.one(&store.Copy{From: from.Ref(), To: to.Ref(), UIDs: imap.UIDs(uids...)})
+}
+
+func (e *env) move(from, to store.Mailbox, uids ...imap.UID) store.Outcome {
+	e.Helper()
+	return e.one(&store.Copy{From: from.Ref(), To: to.Ref(), UIDs: imap.UIDs(uids...), Move: true})
+}
+
 // row returns a message of the newest version.
-func (e *env) row(b store.Mailbox, uid imap.UID) mailbox.Row {
+func (e *env) row(b store.Mailbox, uid imap.UID) *mailbox.Row {
 	e.Helper()
 	_, r, ok := b.Version().Find(uid)
 	if !ok {
 		e.Fatalf("UID %d is not there", uid)
 	}
-	return r
+	return &r
 }
 
 // flags returns the flags of a message of the newest version as one string, sorted.
@@ -284,26 +438,38 @@ func (e *env) flags(b store.Mailbox, uid imap.UID) string {
 	if !ok {
 		e.Fatalf("UID %d is not there", uid)
 	}
-	return flagString(v.Flags(r.Flags))
+	return flagString(v.Flags(v.Set(&r)))
 }
 
 // body returns the octets of a message of the newest version.
 func (e *env) body(b store.Mailbox, uid imap.UID) string {
 	e.Helper()
-	s, err := readBody(b, e.row(b, uid).Ref)
+	s, err := readBody(b, e.row(b, uid))
 	e.must(err)
 	return s
 }
 
+// details returns the details of a row.
+func (e *env) details(b store.Mailbox, row *mailbox.Row) store.Details {
+	e.Helper()
+	out := make([]store.Details, 1)
+	_, n, err := b.Details(e.ctx, []mailbox.Row{*row}, nil, 1<<20, out)
+	e.must(err)
+	if n != 1 {
+		e.Fatalf("details of %d messages instead of one", n)
+	}
+	return out[0]
+}
+
 // want checks which messages a mailbox has, and that its counts are right, also in Status.
-func (e *env) want(a store.Account, b store.Mailbox, uids ...imap.UID) {
+func (e *env) want(b store.Mailbox, uids ...imap.UID) {
 	e.Helper()
 	v := b.Version()
 	if got := uidsOf(v); !slices.Equal(got, uids) {
 		e.Fatalf("the mailbox has %v, want %v", got, uids)
 	}
 	e.must(checkVersion(v))
-	c, err := a.Status(e.ctx, b.ID())
+	c, err := e.store.Status(e.ctx, store.System, b.Ref())
 	e.must(err)
 	if c != v.Counts() {
 		e.Fatalf("Status is %+v, the version's counts are %+v", c, v.Counts())
@@ -356,8 +522,8 @@ func flagString(flags []imap.Flag) string {
 }
 
 // readBody reads a message to its end.
-func readBody(b store.Mailbox, ref uint64) (string, error) {
-	body, err := b.Body(context.Background(), ref)
+func readBody(b store.Mailbox, row *mailbox.Row) (string, error) {
+	body, err := b.Body(context.Background(), row)
 	if err != nil {
 		return "", err
 	}
@@ -375,12 +541,6 @@ var texts atomic.Int64
 func text() string {
 	n := texts.Add(1)
 	return fmt.Sprintf("From: ann@example.org\r\nTo: bob@example.org\r\nSubject: message %d\r\n\r\nThis is message %d.\r\n", n, n)
-}
-
-// message returns a message to append.
-func message(text string, flags ...imap.Flag) store.NewMessage {
-	return store.NewMessage{Flags: flags, Size: int64(len(text)), Body: strings.NewReader(text),
-		Date: time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)}
 }
 
 // newRand returns a random source whose seed is in the test's log.

@@ -13,7 +13,7 @@ func testUsers(e *env) {
 	e.wantErr("User", err, store.ErrNotFound)
 	e.wantErr("SetSecret", e.store.SetSecret(e.ctx, "ann", nil), store.ErrNotFound)
 	e.wantErr("DeleteUser", e.store.DeleteUser(e.ctx, "ann"), store.ErrNotFound)
-	_, err = e.store.Account(e.ctx, 4711)
+	_, err = e.store.Account(e.ctx, store.System, 4711)
 	e.wantErr("Account", err, store.ErrNotFound)
 
 	secret := []byte("one")
@@ -73,25 +73,35 @@ func testUsers(e *env) {
 
 func testDeleteUser(e *env) {
 	a := e.account("ann")
-	b := e.box(a, "INBOX")
-	uid := e.fill(a, b, 1)[0]
-	ref := e.row(b, uid).Ref
+	b, second := e.box(a, "INBOX"), e.box(a, "second")
+	uid := e.fill(b, 1)[0]
+	row := e.row(b, uid)
+	msg := e.message(b, text())
+	e.drainAll()
 	e.must(e.store.DeleteUser(e.ctx, "ann"))
-	if v := b.Version(); !v.Deleted || v.Len() != 0 {
-		e.Errorf("the mailbox has Deleted %v and %d messages", v.Deleted, v.Len())
+	for _, h := range []store.Mailbox{b, second} {
+		if v := h.Version(); !v.Deleted || v.Len() != 0 {
+			e.Errorf("the mailbox has Deleted %v and %d messages", v.Deleted, v.Len())
+		}
+		e.wantBell("DeleteUser", h.Bell())
 	}
-	e.wantBell(b)
-	if _, err := readBody(b, ref); err != nil {
+	if n := a.Namespace().Len(); n != 0 {
+		e.Errorf("an account that is gone has %d mailboxes", n)
+	}
+	if _, err := readBody(b, row); err != nil {
 		e.Errorf("a message that is held: %v", err)
 	}
 	_, err := e.store.User(e.ctx, "ann")
 	e.wantErr("User", err, store.ErrNotFound)
-	_, err = e.store.Account(e.ctx, a.ID())
+	_, err = e.store.Account(e.ctx, store.System, a.ID())
 	e.wantErr("Account", err, store.ErrNotFound)
-	_, err = a.Append(e.ctx, b.ID(), []store.NewMessage{message(text())})
-	e.wantErr("Append", err, store.ErrNotFound)
-	_, err = a.Create(e.ctx, "new", nil)
-	e.wantErr("Create", err, store.ErrNotFound)
+	_, err = e.store.Open(e.ctx, store.System, b.Ref())
+	e.wantErr("Open", err, store.ErrNotFound)
+	bob := e.box(e.account("bob"), "INBOX")
+	e.fails(store.ErrNotFound, 1, &store.Append{Mailbox: bob.Ref(), Messages: []store.NewMessage{msg}},
+		&store.Append{Mailbox: b.Ref(), Messages: []store.NewMessage{msg}})
+	e.fails(store.ErrNotFound, 0, &store.Create{Account: a.ID(), Name: "new"})
+	msg.Body.Discard()
 
 	seen := map[store.AccountID]bool{a.ID(): true}
 	for range 3 { // IDs are not used again, not even after reopening
@@ -101,7 +111,7 @@ func testDeleteUser(e *env) {
 			e.Fatalf("account ID %d was used again", again.ID())
 		}
 		seen[again.ID()] = true
-		e.want(again, e.box(again, "INBOX"))
+		e.want(e.box(again, "INBOX"))
 		e.must(e.store.DeleteUser(e.ctx, "ann"))
 	}
 }

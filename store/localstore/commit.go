@@ -1,0 +1,373 @@
+package localstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"restante/imap"
+	"restante/mailbox"
+	"restante/store"
+)
+
+const (
+	// maxCommit is how many octets of bodies in memory and summaries one Commit may have.
+	maxCommit = 512 << 20
+	// manyMessages is from how many UIDs on a change is computed before the writer sees it.
+	manyMessages = 1000
+	// maxComputed is how often it is computed before the writer does it.
+	maxComputed = 5
+)
+
+// errOvertaken says that a mailbox has changed since a change was computed.
+var errOvertaken = errors.New("localstore: overtaken by another change")
+
+// commit is a Commit under way.
+type commit struct {
+	pins
+	ops      []store.Op
+	outcomes []store.Outcome
+	late     []func()             // what is found out of the outcomes when the writer is done
+	bodies   map[*staged]struct{} // that are in use
+	links    []link
+	first    map[*staged]*message // the message of this commit that has the body first
+
+	// A change of very many messages that was computed outside the writer.
+	computed record
+}
+
+// link is another file of a body, for another message.
+type link struct {
+	body *staged
+	file uint64
+	used bool
+}
+
+// Commit implements store.Mail.
+func (s *Store) Commit(ctx context.Context, _ store.Actor, ops ...store.Op) (_ []store.Outcome, err error) {
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	c := &commit{pins: pins{s: s}, ops: ops}
+	defer c.unpin()
+	defer func() { c.letGo(err == nil || errors.Is(err, store.ErrFailed)) }()
+	if err := c.takeBodies(); err != nil {
+		return nil, err
+	}
+	if err := c.load(ctx); err != nil {
+		return nil, err
+	}
+	for n := 1; ; n++ {
+		c.computed = nil
+		if len(ops) == 1 && n < maxComputed { // the last time the writer does it
+			if c.computed, err = c.compute(); err != nil {
+				return nil, err
+			}
+		}
+		err = c.change(ctx, accountOf(ops[0]), c.run)
+		if !errors.Is(err, errOvertaken) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range c.late {
+		f()
+	}
+	return c.outcomes, nil
+}
+
+// accountOf returns in whose line an operation waits.
+func accountOf(op store.Op) store.AccountID {
+	switch op := op.(type) {
+	case *store.Append:
+		return op.Mailbox.Account
+	case *store.StoreFlags:
+		return op.Mailbox.Account
+	case *store.Expunge:
+		return op.Mailbox.Account
+	case *store.Copy:
+		return op.From.Account
+	case *store.Create:
+		return op.Account
+	case *store.Delete:
+		return op.Account
+	case *store.Rename:
+		return op.Account
+	case *store.Subscribe:
+		return op.Account
+	}
+	return 0
+}
+
+// takeBodies makes sure that nobody else uses the bodies.
+func (c *commit) takeBodies() error {
+	c.bodies = map[*staged]struct{}{}
+	octets := int64(0)
+	for i, op := range c.ops {
+		a, ok := op.(*store.Append)
+		if !ok {
+			continue
+		}
+		for j := range a.Messages {
+			m := &a.Messages[j]
+			b, ok := m.Body.(*staged)
+			if ok && b.s == c.s {
+				if _, ours := c.bodies[b]; !ours {
+					if ok = b.use(); ok {
+						c.bodies[b] = struct{}{}
+					}
+				}
+			}
+			if !ok || b.s != c.s {
+				return &store.OpError{Index: i, Ref: a.Mailbox, Err: store.ErrStale}
+			}
+			if octets += int64(len(b.body) + len(m.Summary)); octets > maxCommit {
+				return &store.OpError{Index: i, Ref: a.Mailbox, Err: tooBig(maxCommit)}
+			}
+		}
+	}
+	return nil
+}
+
+// letGo ends the use of the bodies.
+func (c *commit) letGo(kept bool) {
+	for b := range c.bodies {
+		b.used(kept)
+	}
+	for _, l := range c.links {
+		if !kept || !l.used {
+			os.Remove(c.s.largePath(l.file)) // what is left, the next Open removes
+		}
+	}
+}
+
+// load pins what exists of the mailboxes that the operations name.
+func (c *commit) load(ctx context.Context) error {
+	for _, op := range c.ops {
+		var refs []store.Ref
+		switch op := op.(type) {
+		case *store.Append:
+			refs = append(refs, op.Mailbox)
+		case *store.StoreFlags:
+			refs = append(refs, op.Mailbox)
+		case *store.Expunge:
+			refs = append(refs, op.Mailbox)
+		case *store.Copy:
+			refs = append(refs, op.From, op.To)
+		case *store.Delete:
+			if a, err := c.account(ctx, op.Account); err == nil {
+				if e, ok := a.cur.Load().names.Lookup(op.Name); ok {
+					refs = append(refs, store.Ref{Account: op.Account, Mailbox: e.ID})
+				}
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		default:
+			if _, err := c.account(ctx, accountOf(op)); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		for _, ref := range refs {
+			if err := c.box(ctx, ref); err != nil {
+				return err
+			}
+		}
+	}
+	return c.linkBodies()
+}
+
+// linkBodies gives another file to every message that has a large body in common with one before.
+func (c *commit) linkBodies() error {
+	first := map[*staged]bool{}
+	for _, op := range c.ops {
+		a, ok := op.(*store.Append)
+		if !ok {
+			continue
+		}
+		for i := range a.Messages {
+			b := a.Messages[i].Body.(*staged)
+			if b.file != 0 && first[b] {
+				file, err := b.link()
+				c.links = append(c.links, link{body: b, file: file})
+				if err != nil {
+					return err
+				}
+			}
+			first[b] = true
+		}
+	}
+	return nil
+}
+
+// compute makes the next versions of a change of very many messages. It returns nil for another.
+func (c *commit) compute() (r record, err error) {
+	var blame store.Ref
+	switch op := c.ops[0].(type) {
+	case *store.StoreFlags:
+		if v := c.newest(op.Mailbox); v != nil && isMany(v, op.UIDs) {
+			blame = op.Mailbox
+			_, r, err = planStore(v, op)
+		}
+	case *store.Expunge:
+		if v := c.newest(op.Mailbox); v != nil && isMany(v, op.UIDs) {
+			blame = op.Mailbox
+			r, err = planExpunge(v, op)
+		}
+	case *store.Copy:
+		if from, to := c.newest(op.From), c.newest(op.To); from != nil && to != nil && isMany(from, op.UIDs) {
+			r, blame, err = planCopy(from, to, op)
+		}
+	}
+	if err != nil {
+		return nil, &store.OpError{Index: 0, Ref: blame, Err: err}
+	}
+	return r, nil
+}
+
+func isMany(v *mailbox.Version, set imap.UIDSet) bool {
+	return v.Len() >= manyMessages && set.Resolve(v.MaxUID()).Len() >= manyMessages
+}
+
+// run makes the operations, on the writer.
+func (c *commit) run(t *tx) error {
+	c.outcomes, c.late, c.first = make([]store.Outcome, len(c.ops)), nil, nil
+	for i := range c.links {
+		c.links[i].used = false
+	}
+	undo := func() {}
+	if len(c.ops) > 1 {
+		undo = t.savepoint()
+	}
+	for i, op := range c.ops {
+		blame, err := c.do(t, op, &c.outcomes[i])
+		if err == nil {
+			continue
+		}
+		undo()
+		if _, is := isUnloaded(err); is || errors.Is(err, errOvertaken) {
+			return err
+		}
+		return &store.OpError{Index: i, Ref: blame, Err: err}
+	}
+	return nil
+}
+
+// do makes one operation, and returns the mailbox that is to blame for an error.
+func (c *commit) do(t *tx, op store.Op, out *store.Outcome) (blame store.Ref, err error) {
+	switch op := op.(type) {
+	case *store.Append:
+		return op.Mailbox, c.append(t, op, out)
+	case *store.StoreFlags:
+		return op.Mailbox, c.storeFlags(t, op, out)
+	case *store.Expunge:
+		return op.Mailbox, c.expunge(t, op, out)
+	case *store.Copy:
+		return c.copy(t, op, out)
+	case *store.Create:
+		return c.create(t, op, out)
+	case *store.Delete:
+		_, err = t.do(&deleteRecord{op.Account, op.Name})
+	case *store.Rename:
+		_, err = t.do(&renameRecord{op.Account, op.From, op.To})
+	case *store.Subscribe:
+		_, err = t.do(&subscribeRecord{op.Account, op.Name, op.On})
+	default:
+		err = fmt.Errorf("localstore: unknown operation %T", op)
+	}
+	return blame, err
+}
+
+// pins keeps accounts and mailboxes in memory for a change.
+type pins struct {
+	s        *Store
+	accounts []*account
+	boxes    map[store.Ref]*box
+}
+
+func (p *pins) account(ctx context.Context, id store.AccountID) (*account, error) {
+	for _, a := range p.accounts {
+		if a.id == id {
+			return a, nil
+		}
+	}
+	if err := p.s.reading(ctx); err != nil {
+		return nil, err
+	}
+	defer p.s.unread()
+	a, err := p.s.account(id)
+	if err == nil {
+		p.accounts = append(p.accounts, a)
+	}
+	return a, err
+}
+
+// box pins a mailbox. One that does not exist is left to the change.
+func (p *pins) box(ctx context.Context, ref store.Ref) error {
+	if p.boxes[ref] != nil {
+		return nil
+	}
+	a, err := p.account(ctx, ref.Account)
+	if err == nil {
+		err = p.pin(ctx, a, ref)
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (p *pins) pin(ctx context.Context, a *account, ref store.Ref) error {
+	if err := p.s.reading(ctx); err != nil {
+		return err
+	}
+	defer p.s.unread()
+	b, err := p.s.pin(a, ref.Mailbox)
+	if err != nil {
+		return err
+	}
+	if p.boxes == nil {
+		p.boxes = map[store.Ref]*box{}
+	}
+	p.boxes[ref] = b
+	return nil
+}
+
+// newest returns the newest version of a mailbox that is pinned and exists, or nil.
+func (p *pins) newest(ref store.Ref) *mailbox.Version {
+	if b := p.boxes[ref]; b != nil {
+		if v := b.cur.Load(); !v.Deleted {
+			return v
+		}
+	}
+	return nil
+}
+
+// change makes a change, and pins what it asks for.
+func (p *pins) change(ctx context.Context, account store.AccountID, run func(*tx) error) error {
+	for {
+		err := p.s.change(ctx, account, run)
+		ref, is := isUnloaded(err)
+		if !is {
+			return err
+		}
+		if b := p.boxes[ref]; b != nil { // pinned before, but no more the mailbox of that ID
+			p.s.unpin(b)
+			delete(p.boxes, ref)
+		}
+		if err := p.box(ctx, ref); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *pins) unpin() {
+	for _, b := range p.boxes {
+		p.s.unpin(b)
+	}
+}
