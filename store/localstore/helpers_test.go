@@ -200,3 +200,6 @@ func (s *Store) sweepNow(t testing.TB) {
 	t.Helper()
 	must(t, s.sweep())
 }
+
+// existing returns the UIDs that an Append has given out.
+func existing(out store.Outcome) imap.UIDSet { return imap.UIDs(out.UIDs...) }

@@ -59,7 +59,7 @@ func openIndex(dir string, o *Options) (*pebble.DB, error) {
 	case strings.Contains(err.Error(), "unknown format major version"):
 		return nil, fmt.Errorf("%s: %w: %w", dir, ErrNewer, err)
 	case errors.As(err, &errno) && errno != syscall.ENOENT:
-		return nil, err // of the machine: memory, descriptors, rights, the disk
+		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
 	return nil, fmt.Errorf("%w: %s: %w", errIndex, dir, err)
 }
@@ -106,10 +106,14 @@ func (l pebbleLog) Fatalf(format string, args ...any) {
 
 // indexError tells of an error of the index, and what to do about it.
 func (s *Store) indexError(err error) error {
-	if errors.Is(err, pebble.ErrCorruption) {
-		return fmt.Errorf("%w: %w: %w; stop, remove %s and start again, which makes it anew from the log", ErrCorrupt, errIndex, err, s.indexDir())
+	var errno syscall.Errno
+	switch {
+	case err == nil || errors.Is(err, pebble.ErrNotFound) || errors.Is(err, pebble.ErrClosed):
+		return err
+	case errors.As(err, &errno) && errno != syscall.ENOENT && !errors.Is(err, pebble.ErrCorruption):
+		return fmt.Errorf("index: %w", err) // of the machine: memory, descriptors, rights, the disk
 	}
-	return err
+	return fmt.Errorf("%w: %w: %w; stop, remove %s and start again, which makes it anew from the log", ErrCorrupt, errIndex, err, s.indexDir())
 }
 
 // damagedIndex tells of a row of the index that cannot be read, and what to do about it.
@@ -136,23 +140,24 @@ func (s *Store) each(letter byte, f func(num uint64, value []byte) error) error 
 
 // eachKey calls f for every row of the index whose key has the prefix.
 func (s *Store) eachKey(prefix []byte, f func(k, value []byte) error) error {
-	return s.indexError(eachRow(s.index, prefix, f))
+	return s.eachRow(s.index, prefix, f)
 }
 
-func eachRow(index pebble.Reader, prefix []byte, f func(k, value []byte) error) error {
+// eachRow is eachKey of a snapshot of the index.
+func (s *Store) eachRow(index pebble.Reader, prefix []byte, f func(k, value []byte) error) error {
 	it, err := index.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: keyEnd(prefix)})
 	if err != nil {
-		return err
+		return s.indexError(err)
 	}
 	defer it.Close()
 	for ok := it.First(); ok; ok = it.Next() {
 		value, err := it.ValueAndErr()
-		if err == nil {
-			err = f(it.Key(), value)
-		}
 		if err != nil {
+			return s.indexError(err)
+		}
+		if err := f(it.Key(), value); err != nil {
 			return err
 		}
 	}
-	return it.Error()
+	return s.indexError(it.Error())
 }

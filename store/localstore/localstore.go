@@ -136,8 +136,10 @@ func open(dir string, o *Options) (_ *Store, err error) {
 	if err := s.findSnapshots(); err != nil {
 		return nil, err
 	}
+	_, err = s.o.indexFS.Stat(s.indexDir())
+	missing := errors.Is(err, os.ErrNotExist)
 	if err = s.openState(s.indexDir()); errors.Is(err, errIndex) {
-		err = s.rebuild(err)
+		err = s.rebuild(err, missing)
 	}
 	if err != nil {
 		return nil, err

@@ -21,9 +21,6 @@ const (
 	row1Len     = 40
 )
 
-// migrateBytes is how much a batch of a migration has.
-const migrateBytes = 4 << 20
-
 // migrate brings an index of format 1 to format 2.
 func (s *Store) migrate() error {
 	value, err := s.get([]byte{keyFormat})
@@ -53,7 +50,7 @@ func (s *Store) migrate() error {
 			if err := step.f(k, value); err != nil {
 				return err
 			}
-			if m.batch.Len() < migrateBytes {
+			if m.batch.Len() < s.o.batchBytes {
 				return nil
 			}
 			return m.flush()

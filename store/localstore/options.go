@@ -25,8 +25,9 @@ type Options struct {
 	NoSync          bool          // for tests and benchmarks: nothing is durable
 	OnCommit        func(Commit)  // called after every group, on the goroutine that writes: must be quick
 
-	fault   func(op string, b []byte) (int, error)
-	indexFS vfs.FS // of tests that need no index on the disk
+	batchBytes int // octets of a batch that migrates the index or makes it anew; 4 MiB
+	fault      func(op string, b []byte) (int, error)
+	indexFS    vfs.FS // of tests that need no index on the disk
 }
 
 // Commit tells of one group of changes that became durable together.
@@ -55,6 +56,7 @@ func (o *Options) defaults() {
 	orElse(&o.History, mailbox.DefaultHistory)
 	orElse(&o.CacheRows, 2_000_000)
 	orElse(&o.OpenSegments, 256)
+	orElse(&o.batchBytes, 4<<20)
 	orElse(&o.CheckpointEvery, 30*time.Second)
 	// The summaries of the mailboxes in use should fit: reading them from files takes twice as long.
 	orElse(&o.CacheBytes, min(max(machineMemory()/16, 64<<20), 1<<30))

@@ -15,10 +15,15 @@ import (
 
 // rebuild makes the index anew, from the newest snapshot that serves, or from the whole log when it
 // has its beginning. The one that is damaged is kept under another name. When nothing serves, the
-// error is ErrCorrupt and nothing has changed.
-func (s *Store) rebuild(cause error) error {
+// error is ErrCorrupt and nothing has changed. missing says that there was none.
+func (s *Store) rebuild(cause error, missing bool) error {
 	if err := s.closeIndex(); err != nil {
 		s.o.Log.Debug("localstore: closing the damaged index", "err", err)
+	}
+	if missing { // what opening it has made
+		if err := s.o.indexFS.RemoveAll(s.indexDir()); err != nil {
+			return err
+		}
 	}
 	s.o.Log.Warn("localstore: the index is made anew from the log", "err", cause)
 	tried := []error{cause}
@@ -183,7 +188,7 @@ func (r *rebuilding) row(k, value []byte) error {
 		}
 	}
 	r.batch.Set(k, value, nil)
-	return r.flush(migrateBytes)
+	return r.flush(r.s.o.batchBytes)
 }
 
 // group takes the messages of a group that the snapshot refers to. The place that comes last counts.
@@ -204,7 +209,7 @@ func (r *rebuilding) group(pos uint64, group []byte) error {
 	}); err != nil {
 		return err
 	}
-	return r.flush(migrateBytes)
+	return r.flush(r.s.o.batchBytes)
 }
 
 // markMissing makes rows for messages that are nowhere: they were removed, and their segment was,
@@ -227,7 +232,7 @@ func (r *rebuilding) markMissing() error {
 		}
 		r.missing = append(r.missing, id)
 		r.batch.Set(key(keyMessage, id), appendMessage(nil, &message{pos: unfound}), nil)
-		if err := r.flush(migrateBytes); err != nil {
+		if err := r.flush(r.s.o.batchBytes); err != nil {
 			return err
 		}
 	}

@@ -205,7 +205,7 @@ func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
 		s.log.seq++
 		s.log.pos = pos
 	}
-	if next != nil && pos != next.base {
+	if next != nil && pos < size {
 		return nil, corrupt(g.path, pos-g.base, "a group is damaged, and there are later ones")
 	}
 	if next == nil && pos < g.end() {

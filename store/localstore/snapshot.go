@@ -162,7 +162,7 @@ func (w *snapshotWriter) write() error {
 	snap := w.s.index.NewSnapshot()
 	defer snap.Close()
 	for _, letter := range snapshotLetters {
-		if err := eachRow(snap, []byte{letter}, func(k, value []byte) error {
+		if err := w.s.eachRow(snap, []byte{letter}, func(k, value []byte) error {
 			if letter == keyIndexOnly {
 				if err := w.message(snap, keyNum(k)); err != nil {
 					return err
@@ -170,7 +170,7 @@ func (w *snapshotWriter) write() error {
 			}
 			return w.row(k, value)
 		}); err != nil {
-			return w.s.indexError(err)
+			return err
 		}
 	}
 	if err := w.flush(); err != nil {
@@ -190,7 +190,7 @@ func (w *snapshotWriter) message(snap *pebble.Snapshot, id uint64) error {
 	k := key(keyMessage, id)
 	value, closer, err := snap.Get(k)
 	if err != nil {
-		return err
+		return w.s.indexError(err)
 	}
 	defer closer.Close()
 	return w.row(k, value)
