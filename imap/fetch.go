@@ -5,7 +5,9 @@ import "strconv"
 // FetchItem is one data item of FETCH (RFC 9051 §6.4.5). The macros ALL, FAST and FULL stand for
 // several items and never appear here.
 type FetchItem struct {
-	Name    string   // upper case: "FLAGS", "BODY", "BINARY.SIZE", "RFC822.HEADER", or an extension's
+	// Name in upper case: "FLAGS", "BODY", "BINARY.SIZE", "RFC822.HEADER"; an extension's with its
+	// arguments, "PREVIEW (LAZY)".
+	Name    string
 	Peek    bool     // BODY.PEEK, BINARY.PEEK: does not set \Seen
 	Section *Section // BODY[...], BINARY[...], BINARY.SIZE[...]; nil for BODY, the structure without extensions
 	Partial *Partial // <offset.count>

@@ -71,12 +71,13 @@ type Status struct {
 	UIDNext       UID
 	UIDValidity   uint32
 	HighestModSeq ModSeq
-	Size          int64 // octets
-	AppendLimit   int64 // octets of a message (RFC 7889 §3.1)
+	Size          int64  // octets
+	AppendLimit   int64  // octets of a message (RFC 7889 §3.1)
+	Values        Values // items of extensions that have no field
 }
 
 // StatusItems is a set of STATUS data items (RFC 9051 §6.3.11).
-type StatusItems uint16
+type StatusItems uint32
 
 const (
 	StatusMessages StatusItems = 1 << iota

@@ -31,7 +31,8 @@ type Message struct {
 	Bodies      []*BodySection // in the order in which they arrived; see Message.Body
 	BinarySizes []BinarySize   // BINARY.SIZE
 
-	Extra   []RawItem // items that this package has no name for, or that cannot be parsed
+	Values  Values    // items of extensions that have no field
+	Extra   []RawItem // items that this module does not know, or that cannot be parsed
 	Defects []Defect  // what had to be tolerated; empty for a conforming server
 }
 
@@ -59,6 +60,18 @@ const (
 type BinarySize struct {
 	Section string
 	Size    int64
+}
+
+// Values are data items of extensions, by name in upper case, each of the type that its extension
+// documents.
+type Values map[string]any
+
+// Set sets the value of an item.
+func (v *Values) Set(name string, value any) {
+	if *v == nil {
+		*v = make(Values)
+	}
+	(*v)[name] = value
 }
 
 // RawItem is a FETCH item as text, value unparsed.
@@ -109,8 +122,12 @@ func (m *Message) Has(item FetchItem) bool {
 	case "RFC822.TEXT":
 		return m.find("TEXT", false) != nil
 	}
+	name, _, _ = strings.Cut(name, " ") // arguments of an extension
 	if bit, ok := itemsByName[name]; ok {
 		return m.Items&bit != 0
+	}
+	if _, ok := m.Values[name]; ok {
+		return true
 	}
 	for _, x := range m.Extra {
 		if strings.EqualFold(x.Name, name) {
@@ -198,6 +215,9 @@ func (m *Message) Merge(other *Message) {
 		m.SaveDate = other.SaveDate
 	}
 	m.Items |= got
+	for name, value := range other.Values {
+		m.Values.Set(name, value)
+	}
 next:
 	for _, b := range other.Bodies {
 		for i, a := range m.Bodies {
@@ -236,13 +256,12 @@ type BodySection struct {
 	Origin  int64  // first octet of a partial fetch; -1: the section was not cut
 	Nil     bool   // NIL instead of a string: there is no such section, or the message is gone
 
-	size   int64
-	data   []byte    // what is not read yet, when r is nil
-	own    bool      // data is ours, not the read buffer's
-	r      io.Reader // gives left octets
-	left   int64
-	err    error
-	decode func(io.Reader) io.Reader
+	size int64
+	data []byte    // what is not read yet, when r is nil
+	own  bool      // data is ours, not the read buffer's
+	r    io.Reader // gives left octets
+	left int64
+	err  error
 }
 
 // NewBody returns a body in memory. It keeps data, which may be a piece of a read buffer.
@@ -250,14 +269,9 @@ func NewBody(section string, data []byte) *BodySection {
 	return &BodySection{Section: section, Origin: -1, size: int64(len(data)), data: data}
 }
 
-// NewBodyReader returns a body of size octets that are read from r. When r is an io.WriterTo its
-// WriteTo must write just those octets.
-func NewBodyReader(section string, size int64, r io.Reader) *BodySection {
-	return &BodySection{Section: section, Origin: -1, size: size, r: r, left: size}
-}
-
-// Stream makes b read its size octets from r, as NewBodyReader would have. It is for whoever
-// parses a response up to a literal and then learns where the literal's octets come from.
+// Stream makes b read its size octets from r. It is for whoever parses a response up to a literal
+// and then learns where the literal's octets come from. When r is an io.WriterTo its WriteTo must
+// write just those octets.
 func (b *BodySection) Stream(size int64, r io.Reader) {
 	b.size, b.left, b.r, b.data, b.own, b.Nil = size, size, r, nil, false, false
 }
@@ -352,18 +366,6 @@ func (b *BodySection) String() string {
 	data, _ := b.Bytes()
 	return string(data)
 }
-
-// Decoded returns a reader of the content with transfer encoding and charset removed, when the
-// client that fetched the body knows them; otherwise of the octets as they are.
-func (b *BodySection) Decoded() io.Reader {
-	if b.decode == nil {
-		return b
-	}
-	return b.decode(b)
-}
-
-// SetDecoder says how Decoded turns the octets into content.
-func (b *BodySection) SetDecoder(decode func(io.Reader) io.Reader) { b.decode = decode }
 
 // String returns the section as it stands between the brackets of BODY[...].
 func (s *Section) String() string {

@@ -3,7 +3,8 @@ package imap
 import "time"
 
 // SearchKey is a node of a search program (RFC 9051 §6.4.4). Build it with the functions below;
-// the server's parser builds the same tree from the wire.
+// the server's parser builds the same tree from the wire. A key of an extension uses the fields
+// that fit.
 type SearchKey struct {
 	Op   SearchOp
 	Keys []SearchKey // SearchAnd: any number, SearchOr: two, SearchNot: one

@@ -9,6 +9,10 @@ import (
 	"restante/imapwire"
 )
 
+func init() {
+	commands["APPEND"] = spec{hazard: mayExpunge | changes, mailbox: mailboxOf(func(c *imapwire.Append) string { return c.Mailbox })}
+}
+
 // AppendOptions go with a message.
 type AppendOptions struct {
 	Flags []imap.Flag
@@ -125,4 +129,11 @@ func (c *crlf) fill() error {
 		return nil
 	}
 	return c.err
+}
+
+// Append adds a message of exactly size octets to a mailbox; see Conn.Append. r is not used after
+// the return. When the connection is lost before anything of the message was sent it is tried
+// again, afterwards the error is imap.ErrUncertain.
+func (c *Client) Append(ctx context.Context, mailbox string, r io.Reader, size int64, o *AppendOptions) (imap.AppendResult, error) {
+	return do(ctx, c, func(k *Conn) waiter[imap.AppendResult] { return k.Append(ctx, mailbox, r, size, o) })
 }

@@ -6,6 +6,8 @@ import (
 	"restante/imapwire"
 )
 
+func init() { commands["CAPABILITY"] = spec{hazard: mayExpunge} }
+
 // Capability asks what the server offers (RFC 9051 §6.1.1). Caps knows without asking.
 func (c *Conn) Capability(ctx context.Context) *Pending[CapSet] {
 	v := new(CapSet)
@@ -24,4 +26,9 @@ func (c *Conn) needCaps(ctx context.Context) error {
 	}
 	_, err := c.Capability(ctx).Wait()
 	return err
+}
+
+// Capability asks the server what it offers.
+func (c *Client) Capability(ctx context.Context) (CapSet, error) {
+	return do(ctx, c, func(k *Conn) waiter[CapSet] { return k.Capability(ctx) })
 }

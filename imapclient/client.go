@@ -5,8 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
-	"iter"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -128,7 +126,7 @@ func (c *Client) connect(ctx context.Context) (*Conn, error) {
 			c.setConn(k)
 			return k, c.checkOpen(k)
 		}
-		if n+1 >= b.Attempts || ctx.Err() != nil || hopeless(err) {
+		if n+1 >= b.Attempts || ctx.Err() != nil || permanent(err) {
 			return nil, err
 		}
 		wait = backoff(b, n)
@@ -172,8 +170,8 @@ func (c *Client) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// hopeless reports whether trying again does not help.
-func hopeless(err error) bool {
+// permanent reports whether trying again does not help.
+func permanent(err error) bool {
 	var cert *tls.CertificateVerificationError
 	var unknown x509.UnknownAuthorityError
 	if errors.As(err, &cert) || errors.As(err, &unknown) {
@@ -201,8 +199,11 @@ func (c *Client) again(ctx context.Context, err error, tries int) bool {
 	return !closed && c.norm.Reconnect.Attempts >= 0 && !errors.As(err, &src)
 }
 
+// waiter is a command on its way: a Pending or what wraps one.
+type waiter[T any] interface{ Wait() (T, error) }
+
 // do runs one command of the authenticated state.
-func do[T any](ctx context.Context, c *Client, f func(*Conn) interface{ Wait() (T, error) }) (v T, err error) {
+func do[T any](ctx context.Context, c *Client, f func(*Conn) waiter[T]) (v T, err error) {
 	for tries := 0; ; tries++ {
 		k, err := c.Conn(ctx)
 		if err != nil {
@@ -215,7 +216,7 @@ func do[T any](ctx context.Context, c *Client, f func(*Conn) interface{ Wait() (
 }
 
 func doErr(ctx context.Context, c *Client, f func(*Conn) *Pending[struct{}]) error {
-	_, err := do(ctx, c, func(k *Conn) interface{ Wait() (struct{}, error) } { return f(k) })
+	_, err := do(ctx, c, func(k *Conn) waiter[struct{}] { return f(k) })
 	return err
 }
 
@@ -227,136 +228,6 @@ func (c *Client) Conn(ctx context.Context) (*Conn, error) {
 	}
 	defer c.unlock()
 	return c.connect(ctx)
-}
-
-// Capability asks the server what it offers.
-func (c *Client) Capability(ctx context.Context) (CapSet, error) {
-	return do(ctx, c, func(k *Conn) interface{ Wait() (CapSet, error) } { return k.Capability(ctx) })
-}
-
-// Noop asks for nothing, which keeps the session alive.
-func (c *Client) Noop(ctx context.Context) error {
-	return doErr(ctx, c, func(k *Conn) *Pending[struct{}] { return k.Noop(ctx) })
-}
-
-// ID tells the server who the client is and returns what the server tells of itself.
-func (c *Client) ID(ctx context.Context, params map[string]string) (map[string]string, error) {
-	return do(ctx, c, func(k *Conn) interface {
-		Wait() (map[string]string, error)
-	} {
-		return k.ID(ctx, params)
-	})
-}
-
-// Enable switches extensions on for the present connection; see Conn.Enable.
-func (c *Client) Enable(ctx context.Context, caps ...imap.Cap) ([]imap.Cap, error) {
-	return do(ctx, c, func(k *Conn) interface{ Wait() ([]imap.Cap, error) } { return k.Enable(ctx, caps...) })
-}
-
-// Namespace returns the prefixes of the user's own, other users' and shared mailboxes.
-func (c *Client) Namespace(ctx context.Context) (*imap.Namespace, error) {
-	return do(ctx, c, func(k *Conn) interface {
-		Wait() (*imap.Namespace, error)
-	} {
-		return k.Namespace(ctx)
-	})
-}
-
-// List yields the mailboxes whose names match, with their roles and subscriptions, and with their
-// status when o asks for it; see Conn.List. o may be nil.
-func (c *Client) List(ctx context.Context, pattern string, o *ListOptions) iter.Seq2[*imap.MailboxInfo, error] {
-	return func(yield func(*imap.MailboxInfo, error) bool) {
-		for tries := 0; ; tries++ {
-			k, err := c.Conn(ctx)
-			var all []*imap.MailboxInfo
-			if err == nil {
-				if all, err = k.List(ctx, pattern, o).Collect(); err != nil && c.again(ctx, err, tries) {
-					continue
-				}
-			}
-			yieldAll(all, err, yield)
-			return
-		}
-	}
-}
-
-// Role returns the mailbox with a special use such as imap.AttrTrash (RFC 6154). Without one the
-// error is imap.ErrNotFound.
-func (c *Client) Role(ctx context.Context, use imap.MailboxAttr) (*imap.MailboxInfo, error) {
-	for m, err := range c.List(ctx, "*", nil) {
-		if err != nil {
-			return nil, err
-		}
-		if m.HasAttr(use) {
-			return m, nil
-		}
-	}
-	return nil, &imap.Error{Op: "LIST", Status: "OK", Text: "no mailbox is " + string(use), Kind: imap.ErrNotFound}
-}
-
-// StatusAll is what Status asks for: all that the server knows.
-const StatusAll = imap.StatusMessages | imap.StatusUnseen | imap.StatusUIDNext | imap.StatusUIDValidity
-
-// Status returns the counts of a mailbox: StatusAll, and also the size and the deleted messages
-// where the server can tell them without opening every message.
-func (c *Client) Status(ctx context.Context, name string) (*imap.Status, error) {
-	return do(ctx, c, func(k *Conn) interface{ Wait() (*imap.Status, error) } {
-		items := StatusAll
-		if k.Caps().Has(imap.CapStatusSize) {
-			items |= imap.StatusSize
-		}
-		if k.Caps().listed(imap.CapIMAP4rev2) {
-			items |= imap.StatusDeleted
-		}
-		return k.Status(ctx, name, items)
-	})
-}
-
-// Create creates a mailbox, for the special uses given where the server can note them.
-func (c *Client) Create(ctx context.Context, name string, use ...imap.MailboxAttr) error {
-	return doErr(ctx, c, func(k *Conn) *Pending[struct{}] {
-		if !k.Caps().Has(imap.CapCreateSpecial) {
-			return k.Create(ctx, name)
-		}
-		return k.Create(ctx, name, use...)
-	})
-}
-
-// Delete deletes a mailbox and all its messages.
-func (c *Client) Delete(ctx context.Context, name string) error {
-	return doErr(ctx, c, func(k *Conn) *Pending[struct{}] { return k.Delete(ctx, name) })
-}
-
-// Rename renames a mailbox and those below it.
-func (c *Client) Rename(ctx context.Context, from, to string) error {
-	return doErr(ctx, c, func(k *Conn) *Pending[struct{}] { return k.Rename(ctx, from, to) })
-}
-
-// Subscribe adds a mailbox to the subscriptions or takes it out.
-func (c *Client) Subscribe(ctx context.Context, name string, on bool) error {
-	return doErr(ctx, c, func(k *Conn) *Pending[struct{}] { return k.Subscribe(ctx, name, on) })
-}
-
-// Append adds a message of exactly size octets to a mailbox; see Conn.Append. r is not used after
-// the return. When the connection is lost before anything of the message was sent it is tried
-// again, afterwards the error is imap.ErrUncertain.
-func (c *Client) Append(ctx context.Context, mailbox string, r io.Reader, size int64, o *AppendOptions) (imap.AppendResult, error) {
-	return do(ctx, c, func(k *Conn) interface {
-		Wait() (imap.AppendResult, error)
-	} {
-		return k.Append(ctx, mailbox, r, size, o)
-	})
-}
-
-// Logout ends the session and closes the connection. A connection that is lost already is not made
-// again for it.
-func (c *Client) Logout(ctx context.Context) error {
-	k := c.close()
-	if k.Err() != nil {
-		_ = k.Close()
-		return nil
-	}
-	return k.Logout(ctx)
 }
 
 // Close closes the connection without saying so to the server.

@@ -30,11 +30,11 @@ type command struct {
 	// end is called with the tagged reply before anybody learns of it, and may turn it into an error.
 	end func(r *imapwire.StatusResponse, err error) error
 
-	// What is not written yet. Guarded by Conn.mu, but message by the write loop once it is taken.
-	out     [][]byte // segments; between two of them the server has to agree
-	literal *literalSource
-	agree   bool // what comes next waits for a continuation request
-	written bool // an octet of it may have been written
+	// What is not written yet. Guarded by Conn.mu, but message by the write loop once that has begun with it.
+	out                [][]byte // segments; between two of them the server has to agree
+	literal            *literalSource
+	awaitsContinuation bool // what comes next waits for a continuation request
+	written            bool // an octet of it may have been written
 
 	idle     idleState // of IDLE. Guarded by Conn.mu
 	unwanted bool      // IDLE is to end as soon as the server listens
@@ -52,19 +52,19 @@ type command struct {
 
 // literalSource is the message of an APPEND on its way to the server.
 type literalSource struct {
-	r        io.Reader
-	size     int64
-	wait     bool // the server has to agree first
-	taken    bool // the write loop has it. Guarded by Conn.mu
-	trailer  string
-	released chan struct{} // closed when r will not be read any more
-	back     bool          // released is closed. Guarded by Conn.mu, as taken is
+	r          io.Reader
+	size       int64
+	wait       bool // the server has to agree first
+	started    bool // the write loop has it. Guarded by Conn.mu
+	trailer    string
+	released   chan struct{} // closed when r will not be read any more
+	isReleased bool          // released is closed. Guarded by Conn.mu, as started is
 }
 
-// giveBack tells the caller that its reader is not used any more. Called with Conn.mu.
-func (l *literalSource) giveBack() {
-	if !l.back {
-		l.back = true
+// release tells the caller that its reader is not used any more. Called with Conn.mu.
+func (l *literalSource) release() {
+	if !l.isReleased {
+		l.isReleased = true
 		close(l.released)
 	}
 }
@@ -75,7 +75,7 @@ func (c *Conn) newCommand(ctx context.Context, wire imapwire.Command) *command {
 
 // sent reports whether the server may have all of the command. Called with Conn.mu.
 func (cmd *command) sent() bool {
-	return cmd.written && len(cmd.out) == 0 && !cmd.agree && (cmd.literal == nil || cmd.literal.taken)
+	return cmd.written && len(cmd.out) == 0 && !cmd.awaitsContinuation && (cmd.literal == nil || cmd.literal.started)
 }
 
 func (cmd *command) finished() bool {
@@ -94,9 +94,9 @@ func (cmd *command) wait() error {
 	if cmd.finished() {
 		return cmd.err
 	}
-	stop := context.AfterFunc(cmd.ctx, c.src.poke)
+	stop := context.AfterFunc(cmd.ctx, c.src.interrupt)
 	defer stop()
-	var jam jam
+	var blocked stall
 	for {
 		select {
 		case <-cmd.done:
@@ -108,13 +108,13 @@ func (cmd *command) wait() error {
 		var err error
 		for err == nil && !cmd.finished() && cmd.ctx.Err() == nil {
 			if err = c.step(nil); err == nil {
-				jam.clear()
+				blocked.clear()
 			}
 		}
-		c.src.unpoke()
+		c.src.clearInterrupt()
 		<-c.lead
 		if err == errFull {
-			if err := jam.wait(cmd); err != nil {
+			if err := blocked.wait(cmd); err != nil {
 				return err
 			}
 		}
@@ -146,4 +146,17 @@ func (p *Pending[T]) Done() <-chan struct{} { return p.cmd.done }
 func send[T any](cmd *command, v *T) *Pending[T] {
 	cmd.conn.enqueue(cmd)
 	return &Pending[T]{cmd, v}
+}
+
+// simple sends a command that answers with nothing but its tagged reply.
+func (c *Conn) simple(ctx context.Context, wire imapwire.Command) *Pending[struct{}] {
+	return send(c.newCommand(ctx, wire), new(struct{}))
+}
+
+// failed returns the handle of a command that is not sent.
+func failed[T any](c *Conn, ctx context.Context, wire imapwire.Command, err error) *Pending[T] {
+	cmd := c.newCommand(ctx, wire)
+	cmd.err = err
+	close(cmd.done)
+	return &Pending[T]{cmd, new(T)}
 }

@@ -25,10 +25,10 @@ type Conn struct {
 	private bool
 	rd      *imapwire.ResponseReader
 	po      imapwire.ResponseOptions
-	pull    *pull // the literal that the framer is in the middle of
-	// lent is set while the reader of a stream looks at a message that lies in the read buffer.
-	lent *Stream[*imap.Message]
-	now  view // as of the last response
+	literal *openLiteral // the literal that the framer is in the middle of
+	// bufferUser is set while the reader of a stream looks at a message that lies in the read buffer.
+	bufferUser *Stream[*imap.Message]
+	now        view // as of the last response
 	// dropped counts the octets that were read since there is a reply that nobody wants.
 	dropped int64
 	tasks   sync.WaitGroup
@@ -123,7 +123,7 @@ func (c *Conn) enqueue(cmd *command) {
 func (c *Conn) admit() {
 	n := 0
 	for _, cmd := range c.mu.queue {
-		if c.held(cmd) {
+		if c.mustWait(cmd) {
 			break
 		}
 		n++
@@ -144,8 +144,8 @@ func (c *Conn) admit() {
 	c.startWriter()
 }
 
-// held reports whether the command has to wait. Called with mu.
-func (c *Conn) held(cmd *command) bool {
+// mustWait reports whether the command has to wait. Called with mu.
+func (c *Conn) mustWait(cmd *command) bool {
 	if c.mu.draining > 0 || len(c.mu.flight) >= c.o.MaxPipeline {
 		return true
 	}
@@ -207,8 +207,8 @@ func (c *Conn) finish(cmd *command, err error) {
 
 // ended tells everybody that err and reply are final. Called with mu.
 func (c *Conn) ended(cmd *command) {
-	if cmd.literal != nil && !cmd.literal.taken && !cmd.owes() {
-		cmd.literal.giveBack()
+	if cmd.literal != nil && !cmd.literal.started && !cmd.owesLiteral() {
+		cmd.literal.release()
 	}
 	close(cmd.done)
 }
@@ -234,8 +234,8 @@ func (c *Conn) end(err error) {
 		c.finish(cmd, &lostError{cause: err})
 	}
 	for _, cmd := range c.mu.unsent {
-		if cmd.literal != nil && !cmd.literal.taken {
-			cmd.literal.giveBack()
+		if cmd.literal != nil && !cmd.literal.started {
+			cmd.literal.release()
 		}
 	}
 	c.mu.flight, c.mu.queue, c.mu.unsent = nil, nil, nil
@@ -404,34 +404,25 @@ func (c *Conn) alertFunc() func(string) {
 	return c.mu.onAlert
 }
 
-func (c *Conn) loggingOut() bool {
-	for _, cmd := range c.now.flight {
-		if _, ok := cmd.wire.(*imapwire.Logout); ok {
-			return true
-		}
-	}
-	return false
-}
-
 // complete ends a command with its tagged reply.
 func (c *Conn) complete(cmd *command, r *imapwire.StatusResponse) error {
 	var err error
 	if r.Status != "OK" && r.Status != "PREAUTH" {
-		err = statusError(cmd.wire.Name(), mailboxOf(cmd.wire), r)
+		err = statusError(cmd.wire.Name(), cmd.mailbox(), r)
 	}
 	if cmd.end != nil {
 		err = cmd.end(r, err)
 	}
 	c.observed(cmd, err)
-	c.settleCommand(cmd, r, err)
+	c.removeFromFlight(cmd, r, err)
 	if r.Status == "BYE" && !c.loggingOut() {
 		return err
 	}
 	return nil
 }
 
-// settleCommand takes the command out of the flight and lets others go.
-func (c *Conn) settleCommand(cmd *command, r *imapwire.StatusResponse, err error) {
+// removeFromFlight takes the command out of the flight and lets others go.
+func (c *Conn) removeFromFlight(cmd *command, r *imapwire.StatusResponse, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if cmd.finished() {
@@ -470,31 +461,4 @@ func (c *Conn) observed(cmd *command, err error) {
 // statusError makes an error of a NO, BAD or BYE.
 func statusError(op, mailbox string, r *imapwire.StatusResponse) error {
 	return imapwire.NewError(op, mailbox, r)
-}
-
-// mailboxOf returns the mailbox that a command is about, "" when there is none.
-func mailboxOf(cmd imapwire.Command) string {
-	switch cmd := cmd.(type) {
-	case *imapwire.Append:
-		return cmd.Mailbox
-	case *imapwire.Copy:
-		return cmd.Mailbox
-	case *imapwire.Create:
-		return cmd.Mailbox
-	case *imapwire.Delete:
-		return cmd.Mailbox
-	case *imapwire.Move:
-		return cmd.Mailbox
-	case *imapwire.Rename:
-		return cmd.From
-	case *imapwire.Select:
-		return cmd.Mailbox
-	case *imapwire.Status:
-		return cmd.Mailbox
-	case *imapwire.Subscribe:
-		return cmd.Mailbox
-	case *imapwire.Unsubscribe:
-		return cmd.Mailbox
-	}
-	return ""
 }

@@ -7,16 +7,16 @@ import (
 	"restante/imapwire"
 )
 
+func init() {
+	to := mailboxOf(func(c *imapwire.Copy) string { return c.Mailbox })
+	commands["COPY"] = spec{hazard: selected | usesSeq | mayExpunge | changes, mailbox: to}
+	commands["UID COPY"] = spec{hazard: selected | mayExpunge | changes, mailbox: to}
+}
+
 // Copy copies messages into another mailbox (RFC 9051 §6.4.7). A mailbox that does not exist is
 // an *imap.Error with the code TRYCREATE.
 func (c *Conn) Copy(ctx context.Context, set imap.NumSet, to string) *Pending[imap.CopyResult] {
 	return c.copied(c.newCommand(ctx, &imapwire.Copy{UID: isUID(set), Set: set, Mailbox: to}))
-}
-
-// Move moves messages into another mailbox (RFC 9051 §6.4.8). The server has to offer MOVE;
-// Mailbox.Move does without.
-func (c *Conn) Move(ctx context.Context, set imap.NumSet, to string) *Pending[imap.CopyResult] {
-	return c.copied(c.newCommand(ctx, &imapwire.Move{UID: isUID(set), Set: set, Mailbox: to}))
 }
 
 // copied sends a command that is answered with COPYUID, in the tagged reply or before it.
@@ -50,4 +50,20 @@ func addCopy(a, b imap.CopyResult) imap.CopyResult {
 	a.Source = append(a.Source, b.Source...)
 	a.Dest = append(a.Dest, b.Dest...)
 	return a
+}
+
+// Copy copies messages into another mailbox and tells their new UIDs, if the server does.
+func (mb *Mailbox) Copy(ctx context.Context, set imap.NumSet, to string) (imap.CopyResult, error) {
+	return mb.copied(ctx, set, func(k *Conn, piece imap.NumSet) *Pending[imap.CopyResult] { return k.Copy(ctx, piece, to) })
+}
+
+func (mb *Mailbox) copied(ctx context.Context, set imap.NumSet, f func(*Conn, imap.NumSet) *Pending[imap.CopyResult]) (all imap.CopyResult, err error) {
+	for _, p := range pieces(set) {
+		res, err := on(ctx, mb, positional(set), func(k *Conn) *Pending[imap.CopyResult] { return f(k, p) })
+		if err != nil {
+			return all, err
+		}
+		all = addCopy(all, res)
+	}
+	return all, nil
 }

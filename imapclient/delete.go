@@ -2,82 +2,20 @@ package imapclient
 
 import (
 	"context"
-	"errors"
-	"strings"
 
-	"restante/imap"
+	"restante/imapwire"
 )
 
-// Delete removes exactly these messages for good, without reading them: they get \Deleted and are
-// expunged. Without UIDPLUS the server can only expunge all messages with \Deleted; others that
-// have it lose it before, and get it back afterwards.
-func (mb *Mailbox) Delete(ctx context.Context, set imap.NumSet) error {
-	if err := mb.writable(); err != nil {
-		return err
-	}
-	uids, err := mb.resolve(ctx, set)
-	if err != nil || uids.Empty() {
-		return err
-	}
-	if mb.offers(imap.CapUIDPlus) {
-		if err := mb.Store(ctx, uids, imap.StoreAdd, imap.Deleted); err != nil {
-			return err
-		}
-		return mb.uidExpunge(ctx, uids)
-	}
-	marked, err := mb.Search(ctx, imap.HasFlag(imap.Deleted))
-	if err != nil {
-		return err
-	}
-	others := marked.Minus(uids)
-	if err := mb.Store(ctx, others, imap.StoreRemove, imap.Deleted); err != nil {
-		return err
-	}
-	err = mb.Store(ctx, uids, imap.StoreAdd, imap.Deleted)
-	if err == nil {
-		_, err = on(ctx, mb, false, func(k *Conn) *Pending[struct{}] { return k.Expunge(ctx) })
-	}
-	if back := mb.Store(context.WithoutCancel(ctx), others, imap.StoreAdd, imap.Deleted); back != nil {
-		err = errors.Join(err, back)
-	}
-	return err
+func init() {
+	commands["DELETE"] = spec{hazard: mayExpunge | changes, mailbox: mailboxOf(func(c *imapwire.Delete) string { return c.Mailbox })}
 }
 
-func (mb *Mailbox) uidExpunge(ctx context.Context, uids imap.UIDSet) error {
-	for p := range uids.Chunks(maxSet) {
-		if _, err := on(ctx, mb, false, func(k *Conn) *Pending[struct{}] { return k.UIDExpunge(ctx, p) }); err != nil {
-			return err
-		}
-	}
-	return nil
+// Delete deletes a mailbox and its messages (RFC 9051 §6.3.5).
+func (c *Conn) Delete(ctx context.Context, name string) *Pending[struct{}] {
+	return c.simple(ctx, &imapwire.Delete{Mailbox: name})
 }
 
-// Trash moves messages into the mailbox for deleted ones (RFC 6154, \Trash), or deletes them when
-// this is that mailbox. Without one the error is imap.ErrNotFound and nothing is done.
-func (mb *Mailbox) Trash(ctx context.Context, set imap.NumSet) error {
-	trash, err := mb.c.Role(ctx, imap.AttrTrash)
-	if err != nil {
-		return err
-	}
-	if sameMailbox(trash.Name, mb.name) || strings.TrimSuffix(mb.name, string(trash.Delim)) == trash.Name {
-		return mb.Delete(ctx, set)
-	}
-	_, err = mb.Move(ctx, set, trash.Name)
-	return err
-}
-
-// Expunge removes the messages with \Deleted and returns their UIDs.
-func (mb *Mailbox) Expunge(ctx context.Context) (imap.UIDSet, error) {
-	if err := mb.writable(); err != nil {
-		return imap.UIDSet{}, err
-	}
-	marked, err := mb.Search(ctx, imap.HasFlag(imap.Deleted))
-	if err != nil || marked.Empty() {
-		return marked, err
-	}
-	if mb.offers(imap.CapUIDPlus) {
-		return marked, mb.uidExpunge(ctx, marked)
-	}
-	_, err = on(ctx, mb, false, func(k *Conn) *Pending[struct{}] { return k.Expunge(ctx) })
-	return marked, err
+// Delete deletes a mailbox and all its messages.
+func (c *Client) Delete(ctx context.Context, name string) error {
+	return doErr(ctx, c, func(k *Conn) *Pending[struct{}] { return k.Delete(ctx, name) })
 }

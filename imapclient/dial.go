@@ -123,7 +123,7 @@ func (c *Conn) secure(ctx context.Context) error {
 	if err := c.needCaps(ctx); err != nil {
 		return err
 	}
-	if c.Caps().Has(imap.CapStartTLS) {
+	if c.offers("STARTTLS") {
 		return c.StartTLS(ctx)
 	}
 	if !c.o.AllowPlain {

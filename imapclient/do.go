@@ -32,11 +32,8 @@ type Response struct {
 func (c *Conn) Do(ctx context.Context, format string, args ...any) *Stream[*Response] {
 	wire := &doCommand{format: format, args: args}
 	cmd := c.newCommand(ctx, wire)
-	row := hazards[wire.Name()]
-	if _, ok := hazards[wire.Name()]; !ok {
-		row = changes
-	}
-	cmd.hz = alone | row&(changes|selects)
+	row, _ := specOf(wire.Name())
+	cmd.hz = alone | row.hazard&(changes|selects)
 	s := newStream[*Response](cmd)
 	s.size = func(r *Response) int64 { return int64(len(r.Raw)) + 64 }
 	cmd.raw = func(frame []byte) { s.put(newResponse(frame)) }
@@ -81,8 +78,8 @@ func (d *doCommand) Name() string {
 // secret reports whether the arguments are not to be shown. Of commands that this package does not
 // know nobody can tell.
 func (d *doCommand) secret() bool {
-	_, known := hazards[d.Name()]
-	return !known || d.Name() == "LOGIN" || d.Name() == "AUTHENTICATE"
+	row, known := specOf(d.Name())
+	return !known || row.redact != nil
 }
 
 // AppendArgs appends what follows the name.

@@ -8,6 +8,8 @@ import (
 	"restante/imapwire"
 )
 
+func init() { commands["ENABLE"] = spec{hazard: alone, needs: imap.CapEnable} }
+
 // Enable switches extensions on (RFC 9051 §6.3.1) and returns those that the server then uses.
 // IMAP4rev2 and UTF8=ACCEPT change how mailbox names are sent; the connection sees to that. After
 // Login or Auth, IMAP4rev2 is enabled already when it is offered.
@@ -48,4 +50,9 @@ func (c *Conn) enabled(caps []imap.Cap) {
 	c.mu.rev2 = c.mu.rev2 || on(imap.CapIMAP4rev2)
 	c.mu.utf8 = c.mu.utf8 || c.mu.rev2 || on(imap.CapUTF8Accept)
 	c.po.UTF8 = c.mu.utf8
+}
+
+// Enable switches extensions on for the present connection; see Conn.Enable.
+func (c *Client) Enable(ctx context.Context, caps ...imap.Cap) ([]imap.Cap, error) {
+	return do(ctx, c, func(k *Conn) waiter[[]imap.Cap] { return k.Enable(ctx, caps...) })
 }

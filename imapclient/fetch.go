@@ -2,12 +2,39 @@ package imapclient
 
 import (
 	"context"
+	"iter"
 	"math/bits"
 	"slices"
+	"strings"
 
 	"restante/imap"
 	"restante/imapwire"
 )
+
+func init() {
+	commands["FETCH"] = spec{hazard: selected | usesSeq, narrow: narrowFetch}
+	commands["UID FETCH"] = spec{hazard: selected | mayExpunge, narrow: narrowFetch}
+}
+
+// narrowFetch says what the items do with flags.
+func narrowFetch(cmd imapwire.Command, h hazard) hazard {
+	c, ok := cmd.(*imapwire.Fetch)
+	if !ok {
+		return h
+	}
+	if _, saved := c.Set.(imap.SearchResult); saved {
+		return h // made to be sent with the SEARCH that saves (RFC 9051 §6.4.4.1)
+	}
+	for _, it := range c.Items {
+		switch {
+		case strings.EqualFold(it.Name, "FLAGS"):
+			h |= readsFlags
+		case it.Section != nil && !it.Peek && it.Name != "BINARY.SIZE":
+			h |= writesFlags // sets \Seen
+		}
+	}
+	return h
+}
 
 // Fetch asks for items of messages (RFC 9051 §6.4.5). Messages come in the order in which the
 // server sends them, each once it has all that was asked for, however many responses the server
@@ -133,19 +160,19 @@ func (f *fetch) data(r imapwire.Response) bool {
 			l.Merge(m)
 			m = l
 		} else {
-			f.give(l)
+			f.deliver(l)
 		}
 	}
-	pull := f.s.cmd.conn.pull
-	streamed := pull != nil && pull.d == d
+	l := f.s.cmd.conn.literal
+	streamed := l != nil && l.d == d
 	switch {
 	case f.has(m) || streamed:
 		if streamed {
-			pull.owner = f.s
+			l.owner = f.s
 		} else if len(d.Bodies) > 0 && f.s.leading {
-			f.s.cmd.conn.lent = f.s
+			f.s.cmd.conn.bufferUser = f.s
 		}
-		f.give(m)
+		f.deliver(m)
 	case f.seen.Contains(m.Seq):
 		return false // a change since
 	case flagsOnly(m):
@@ -165,14 +192,14 @@ func flagsOnly(m *imap.Message) bool {
 	return m.Items&^(imap.ItemUID|imap.ItemFlags|imap.ItemModSeq) == 0 && len(m.Bodies) == 0 && len(m.Extra) == 0
 }
 
-func (f *fetch) give(m *imap.Message) {
+func (f *fetch) deliver(m *imap.Message) {
 	f.seen.Add(m.Seq)
 	f.s.put(m)
 }
 
 // keep makes a message outlive the read buffer, but for a section that is still to be read.
 func (f *fetch) keep(m *imap.Message) {
-	if p := f.s.cmd.conn.pull; p == nil || &p.d.Message != m {
+	if p := f.s.cmd.conn.literal; p == nil || &p.d.Message != m {
 		_ = m.Keep()
 	}
 }
@@ -180,13 +207,88 @@ func (f *fetch) keep(m *imap.Message) {
 // end hands over what never became complete.
 func (f *fetch) end(_ *imapwire.StatusResponse, err error) error {
 	if f.last != nil {
-		f.give(f.last)
+		f.deliver(f.last)
 	}
 	if f.mask&imap.ItemFlags != 0 {
 		for _, m := range f.held {
-			f.give(m)
+			f.deliver(m)
 		}
 	}
 	f.last, f.held = nil, nil
 	return err
+}
+
+// Fetch yields items of messages; see Conn.Fetch. Long sets are split. With UIDs it goes on behind
+// a lost connection, with the messages that are missing. Other commands may be run in the loop.
+func (mb *Mailbox) Fetch(ctx context.Context, set imap.NumSet, items ...imap.FetchItem) iter.Seq2[*imap.Message, error] {
+	return func(yield func(*imap.Message, error) bool) {
+		mb.fetch(ctx, set, items, imap.UIDSet{}, yield)
+	}
+}
+
+// fetch is Fetch but for what is known already.
+func (mb *Mailbox) fetch(ctx context.Context, set imap.NumSet, items []imap.FetchItem, got imap.UIDSet, yield func(*imap.Message, error) bool) {
+	for tries := 0; ; tries++ {
+		if uids, ok := set.(imap.UIDSet); ok && !uids.Dynamic() && !got.Empty() {
+			set = uids.Minus(got)
+		}
+		before := got.Len()
+		stopped, err := mb.fetchOnce(ctx, set, items, func(m *imap.Message) bool {
+			if m.UID != 0 && !positional(set) {
+				if got.Contains(m.UID) && tries > 0 {
+					return true // with "*" in the set, they come again
+				}
+				got.Add(m.UID)
+			}
+			return yield(m, nil)
+		})
+		if stopped || err == nil {
+			return
+		}
+		if got.Len() > before {
+			tries = 0
+		}
+		if positional(set) || !mb.c.again(ctx, err, tries) {
+			yield(nil, err)
+			return
+		}
+	}
+}
+
+// fetchOnce fetches on one connection, always one command ahead.
+func (mb *Mailbox) fetchOnce(ctx context.Context, set imap.NumSet, items []imap.FetchItem, yield func(*imap.Message) bool) (stopped bool, err error) {
+	left := pieces(set)
+	if len(left) == 0 || mb.Len() == 0 && !positional(set) && set.(imap.UIDSet).Dynamic() {
+		return false, nil // "*" in an empty mailbox is an error for some
+	}
+	var ahead *Stream[*imap.Message]
+	send := func() error {
+		ahead = nil
+		if len(left) == 0 {
+			return nil
+		}
+		piece := left[0]
+		left = left[1:]
+		return mb.with(ctx, func(k *Conn) { ahead = k.Fetch(ctx, piece, items...) })
+	}
+	if err := send(); err != nil {
+		return false, err
+	}
+	for ahead != nil {
+		s := ahead
+		if err := send(); err != nil {
+			s.Close()
+			return false, err
+		}
+		for m, err := range s.All() {
+			if err == nil && yield(m) {
+				continue
+			}
+			if ahead != nil {
+				ahead.Close()
+			}
+			return err == nil, err
+		}
+	}
+	return false, nil
 }

@@ -9,6 +9,8 @@ import (
 	"restante/imapwire"
 )
 
+func init() { commands["ID"] = spec{hazard: mayExpunge, needs: imap.CapID} }
+
 // ID tells the server who the client is and returns what the server tells of itself (RFC 2971).
 // An empty map tells nothing.
 func (c *Conn) ID(ctx context.Context, params map[string]string) *Pending[map[string]string] {
@@ -29,4 +31,9 @@ func (c *Conn) ID(ctx context.Context, params map[string]string) *Pending[map[st
 		return ok
 	}
 	return send(cmd, v)
+}
+
+// ID tells the server who the client is and returns what the server tells of itself.
+func (c *Client) ID(ctx context.Context, params map[string]string) (map[string]string, error) {
+	return do(ctx, c, func(k *Conn) waiter[map[string]string] { return k.ID(ctx, params) })
 }

@@ -8,6 +8,8 @@ import (
 	"restante/imapwire"
 )
 
+func init() { commands["IDLE"] = spec{hazard: alone | mayExpunge, needs: imap.CapIdle} }
+
 // Update is something that the server says unasked about the selected mailbox.
 type Update struct {
 	Kind    UpdateKind

@@ -10,6 +10,8 @@ import (
 	"restante/imapwire"
 )
 
+func init() { commands["LIST"] = spec{hazard: mayExpunge | lists} }
+
 // ListOptions say what List is to find and to tell.
 type ListOptions struct {
 	Subscribed bool             // subscribed mailboxes only, also such as do not exist any more
@@ -104,23 +106,6 @@ func (c *Conn) list(ctx context.Context, wire *imapwire.List) *Stream[*imap.Mail
 	return s
 }
 
-// LSub asks for subscriptions as IMAP4rev1 does (RFC 3501 §6.3.9); List with Subscribed is the
-// better question.
-func (c *Conn) LSub(ctx context.Context, pattern string) *Stream[*imap.MailboxInfo] {
-	cmd := c.newCommand(ctx, &imapwire.LSub{Pattern: pattern})
-	s := newStream[*imap.MailboxInfo](cmd)
-	cmd.data = func(r imapwire.Response) bool {
-		d, ok := r.(*imapwire.ListData)
-		if ok = ok && d.Name == "LSUB"; ok {
-			d.Info.Subscribed = true
-			s.put(&d.Info)
-		}
-		return ok
-	}
-	c.enqueue(cmd)
-	return s
-}
-
 // listPlain lists by the commands of IMAP4rev1. The first two are sent at once.
 func (c *Conn) listPlain(ctx context.Context, pattern string, o ListOptions) iter.Seq2[*imap.MailboxInfo, error] {
 	list := c.list(ctx, &imapwire.List{Patterns: []string{pattern}})
@@ -185,4 +170,36 @@ func (c *Conn) learnName(d *imapwire.ListData) {
 		c.mu.rawNames = make(map[string]string)
 	}
 	c.mu.rawNames[name] = raw
+}
+
+// List yields the mailboxes whose names match, with their roles and subscriptions, and with their
+// status when o asks for it; see Conn.List. o may be nil.
+func (c *Client) List(ctx context.Context, pattern string, o *ListOptions) iter.Seq2[*imap.MailboxInfo, error] {
+	return func(yield func(*imap.MailboxInfo, error) bool) {
+		for tries := 0; ; tries++ {
+			k, err := c.Conn(ctx)
+			var all []*imap.MailboxInfo
+			if err == nil {
+				if all, err = k.List(ctx, pattern, o).Collect(); err != nil && c.again(ctx, err, tries) {
+					continue
+				}
+			}
+			yieldAll(all, err, yield)
+			return
+		}
+	}
+}
+
+// Role returns the mailbox with a special use such as imap.AttrTrash (RFC 6154). Without one the
+// error is imap.ErrNotFound.
+func (c *Client) Role(ctx context.Context, use imap.MailboxAttr) (*imap.MailboxInfo, error) {
+	for m, err := range c.List(ctx, "*", nil) {
+		if err != nil {
+			return nil, err
+		}
+		if m.HasAttr(use) {
+			return m, nil
+		}
+	}
+	return nil, &imap.Error{Op: "LIST", Status: "OK", Text: "no mailbox is " + string(use), Kind: imap.ErrNotFound}
 }

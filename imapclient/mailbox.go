@@ -2,8 +2,6 @@ package imapclient
 
 import (
 	"context"
-	"errors"
-	"iter"
 	"slices"
 	"sync"
 
@@ -28,16 +26,6 @@ type Mailbox struct {
 		sel  *selection
 		gone bool // UIDVALIDITY has changed
 	}
-}
-
-// Select selects a mailbox for reading and writing. What was selected before no longer is.
-func (c *Client) Select(ctx context.Context, name string) (*Mailbox, error) {
-	return c.open(ctx, &Mailbox{c: c, name: name})
-}
-
-// Examine selects a mailbox for reading only: no flag changes, not even \Seen.
-func (c *Client) Examine(ctx context.Context, name string) (*Mailbox, error) {
-	return c.open(ctx, &Mailbox{c: c, name: name, examine: true})
 }
 
 func (c *Client) open(ctx context.Context, mb *Mailbox) (*Mailbox, error) {
@@ -224,206 +212,10 @@ func (mb *Mailbox) writable() error {
 	return nil
 }
 
-// Search returns the UIDs of the messages that match.
-func (mb *Mailbox) Search(ctx context.Context, key imap.SearchKey) (imap.UIDSet, error) {
-	d, err := mb.SearchWith(ctx, key, SearchOptions{})
-	if err != nil {
-		return imap.UIDSet{}, err
-	}
-	return d.UIDs, nil
-}
-
-// SearchWith looks for messages and tells what o asks for; see Conn.Search.
-func (mb *Mailbox) SearchWith(ctx context.Context, key imap.SearchKey, o SearchOptions) (*SearchData, error) {
-	return on(ctx, mb, namesSeq(key), func(k *Conn) *Pending[*SearchData] { return k.Search(ctx, key, &o) })
-}
-
-// Fetch yields items of messages; see Conn.Fetch. Long sets are split. With UIDs it goes on behind
-// a lost connection, with the messages that are missing. Other commands may be run in the loop.
-func (mb *Mailbox) Fetch(ctx context.Context, set imap.NumSet, items ...imap.FetchItem) iter.Seq2[*imap.Message, error] {
-	return func(yield func(*imap.Message, error) bool) {
-		mb.fetch(ctx, set, items, imap.UIDSet{}, yield)
-	}
-}
-
-// fetch is Fetch but for what is known already.
-func (mb *Mailbox) fetch(ctx context.Context, set imap.NumSet, items []imap.FetchItem, got imap.UIDSet, yield func(*imap.Message, error) bool) {
-	for tries := 0; ; tries++ {
-		if uids, ok := set.(imap.UIDSet); ok && !uids.Dynamic() && !got.Empty() {
-			set = uids.Minus(got)
-		}
-		before := got.Len()
-		stopped, err := mb.fetchOnce(ctx, set, items, func(m *imap.Message) bool {
-			if m.UID != 0 && !positional(set) {
-				if got.Contains(m.UID) && tries > 0 {
-					return true // with "*" in the set, they come again
-				}
-				got.Add(m.UID)
-			}
-			return yield(m, nil)
-		})
-		if stopped || err == nil {
-			return
-		}
-		if got.Len() > before {
-			tries = 0
-		}
-		if positional(set) || !mb.c.again(ctx, err, tries) {
-			yield(nil, err)
-			return
-		}
-	}
-}
-
-// fetchOnce fetches on one connection, always one command ahead.
-func (mb *Mailbox) fetchOnce(ctx context.Context, set imap.NumSet, items []imap.FetchItem, yield func(*imap.Message) bool) (stopped bool, err error) {
-	left := pieces(set)
-	if len(left) == 0 || mb.Len() == 0 && !positional(set) && set.(imap.UIDSet).Dynamic() {
-		return false, nil // "*" in an empty mailbox is an error for some
-	}
-	var ahead *Stream[*imap.Message]
-	send := func() error {
-		ahead = nil
-		if len(left) == 0 {
-			return nil
-		}
-		piece := left[0]
-		left = left[1:]
-		return mb.with(ctx, func(k *Conn) { ahead = k.Fetch(ctx, piece, items...) })
-	}
-	if err := send(); err != nil {
-		return false, err
-	}
-	for ahead != nil {
-		s := ahead
-		if err := send(); err != nil {
-			s.Close()
-			return false, err
-		}
-		for m, err := range s.All() {
-			if err == nil && yield(m) {
-				continue
-			}
-			if ahead != nil {
-				ahead.Close()
-			}
-			return err == nil, err
-		}
-	}
-	return false, nil
-}
-
-// Messages is Search followed by Fetch, in one round trip where the server keeps search results
-// (SEARCHRES, RFC 9051 §6.4.4.1).
-func (mb *Mailbox) Messages(ctx context.Context, key imap.SearchKey, items ...imap.FetchItem) iter.Seq2[*imap.Message, error] {
-	return func(yield func(*imap.Message, error) bool) {
-		var got imap.UIDSet
-		done, err := mb.searched(ctx, key, items, func(m *imap.Message) bool {
-			got.Add(m.UID)
-			return yield(m, nil)
-		})
-		if done {
-			return
-		}
-		if err != nil && !mb.c.again(ctx, err, 0) {
-			yield(nil, err)
-			return
-		}
-		uids, err := mb.Search(ctx, key)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		mb.fetch(ctx, uids, items, got, yield)
-	}
-}
-
-// searched does it in one round trip. It is not done when the server cannot, or after an error.
-func (mb *Mailbox) searched(ctx context.Context, key imap.SearchKey, items []imap.FetchItem, yield func(*imap.Message) bool) (done bool, err error) {
-	var found *Pending[*SearchData]
-	var s *Stream[*imap.Message]
-	err = mb.with(ctx, func(k *Conn) {
-		if k.Caps().Has(imap.CapSearchRes) && k.Caps().Has(imap.CapESearch) {
-			found = k.Search(ctx, key, &SearchOptions{Save: true})
-			s = k.Fetch(ctx, imap.SearchResult{UID: true}, items...)
-		}
-	})
-	if err != nil || s == nil {
-		return false, err
-	}
-	if _, err := found.Wait(); err != nil {
-		s.Close()
-		var refused *imap.Error
-		if errors.As(err, &refused) && refused.Code == imap.CodeNotSaved {
-			err = nil
-		}
-		return false, err
-	}
-	for m, err := range s.All() {
-		if err != nil {
-			return false, err
-		}
-		if !yield(m) {
-			return true, nil
-		}
-	}
-	return true, nil
-}
-
-// Store changes flags. The server is not asked to repeat them.
-func (mb *Mailbox) Store(ctx context.Context, set imap.NumSet, op imap.StoreOp, flags ...imap.Flag) error {
-	if err := mb.writable(); err != nil {
-		return err
-	}
-	for _, p := range pieces(set) {
-		_, err := on(ctx, mb, positional(set), func(k *Conn) *Pending[struct{}] { return k.StoreSilent(ctx, p, op, flags...) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Copy copies messages into another mailbox and tells their new UIDs, if the server does.
-func (mb *Mailbox) Copy(ctx context.Context, set imap.NumSet, to string) (imap.CopyResult, error) {
-	return mb.copied(ctx, set, func(k *Conn, piece imap.NumSet) *Pending[imap.CopyResult] { return k.Copy(ctx, piece, to) })
-}
-
-func (mb *Mailbox) copied(ctx context.Context, set imap.NumSet, f func(*Conn, imap.NumSet) *Pending[imap.CopyResult]) (all imap.CopyResult, err error) {
-	for _, p := range pieces(set) {
-		res, err := on(ctx, mb, positional(set), func(k *Conn) *Pending[imap.CopyResult] { return f(k, p) })
-		if err != nil {
-			return all, err
-		}
-		all = addCopy(all, res)
-	}
-	return all, nil
-}
-
-// Move moves messages into another mailbox and tells their new UIDs, if the server does. Without
-// MOVE they are copied, and deleted as Delete does. After a lost connection what is still there is
-// moved; the UIDs of the others are then not known.
-func (mb *Mailbox) Move(ctx context.Context, set imap.NumSet, to string) (imap.CopyResult, error) {
-	if err := mb.writable(); err != nil {
-		return imap.CopyResult{}, err
-	}
-	uids, err := mb.resolve(ctx, set)
-	if err != nil {
-		return imap.CopyResult{}, err
-	}
-	if mb.offers(imap.CapMove) {
-		return mb.copied(ctx, uids, func(k *Conn, piece imap.NumSet) *Pending[imap.CopyResult] { return k.Move(ctx, piece, to) })
-	}
-	res, err := mb.Copy(ctx, uids, to)
-	if err != nil {
-		return res, err
-	}
-	return res, mb.Delete(ctx, uids)
-}
-
-func (mb *Mailbox) offers(c imap.Cap) bool {
+// offers reports whether the server has a command.
+func (mb *Mailbox) offers(name string) bool {
 	k, _, _ := mb.selected()
-	return k.Caps().Has(c)
+	return k.offers(name)
 }
 
 // resolve returns the UIDs of a set, which stay what they are whatever is expunged meanwhile.
@@ -435,34 +227,4 @@ func (mb *Mailbox) resolve(ctx context.Context, set imap.NumSet) (imap.UIDSet, e
 		return imap.UIDSet{}, nil
 	}
 	return mb.Search(ctx, imap.InSet(set))
-}
-
-// Unselect leaves the mailbox and expunges nothing.
-func (mb *Mailbox) Unselect(ctx context.Context) error {
-	return mb.leave(ctx, func(k *Conn) *Pending[struct{}] { return k.Unselect(ctx) })
-}
-
-// Close leaves the mailbox. When it was not selected for reading only, its messages with \Deleted
-// are removed, unless the connection is lost just then, which is imap.ErrUncertain.
-func (mb *Mailbox) Close(ctx context.Context) error {
-	return mb.leave(ctx, func(k *Conn) *Pending[struct{}] { return k.CloseMailbox(ctx) })
-}
-
-func (mb *Mailbox) leave(ctx context.Context, f func(*Conn) *Pending[struct{}]) error {
-	_, err := on(ctx, mb, false, func(k *Conn) *Pending[struct{}] {
-		p := f(k)
-		return p
-	})
-	if err == nil {
-		mb.c.left(mb)
-	}
-	return err
-}
-
-func (c *Client) left(mb *Mailbox) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.mu.current == mb {
-		c.mu.current = nil
-	}
 }

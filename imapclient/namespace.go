@@ -7,13 +7,15 @@ import (
 	"restante/imapwire"
 )
 
+func init() { commands["NAMESPACE"] = spec{hazard: mayExpunge, needs: imap.CapNamespace} }
+
 // Namespace asks for the prefixes of the user's own, other users' and shared mailboxes
 // (RFC 9051 §6.3.10). A server that does not know the command is asked for its hierarchy
 // delimiter instead, and has one personal name space.
 func (c *Conn) Namespace(ctx context.Context) *Pending[*imap.Namespace] {
 	v := new(*imap.Namespace)
 	*v = &imap.Namespace{}
-	if !c.Caps().Has(imap.CapNamespace) {
+	if !c.offers("NAMESPACE") {
 		cmd := c.newCommand(ctx, &imapwire.List{Patterns: []string{""}})
 		cmd.data = func(r imapwire.Response) bool {
 			d, ok := r.(*imapwire.ListData)
@@ -33,4 +35,9 @@ func (c *Conn) Namespace(ctx context.Context) *Pending[*imap.Namespace] {
 		return ok
 	}
 	return send(cmd, v)
+}
+
+// Namespace returns the prefixes of the user's own, other users' and shared mailboxes.
+func (c *Client) Namespace(ctx context.Context) (*imap.Namespace, error) {
+	return do(ctx, c, func(k *Conn) waiter[*imap.Namespace] { return k.Namespace(ctx) })
 }

@@ -26,14 +26,14 @@ var errFull = errors.New("imapclient: stream is full")
 // leads for, if any. An error other than errFull has ended the connection.
 func (c *Conn) step(self *Stream[*imap.Message]) error {
 	before := c.src.counter
-	if c.lent != nil {
-		if c.lent != self {
+	if c.bufferUser != nil {
+		if c.bufferUser != self {
 			c.rd.Detach()
 		}
-		c.lent = nil
+		c.bufferUser = nil
 	}
-	if c.pull != nil {
-		if err := c.settle(self); err != nil {
+	if c.literal != nil {
+		if err := c.finishLiteral(self); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (c *Conn) step(self *Stream[*imap.Message]) error {
 	c.now = c.view() // what is answered may have been sent while we waited
 	if err == nil {
 		err = c.receive(frame, lit)
-	} else if err == errPoked {
+	} else if err == errInterrupted {
 		return nil
 	}
 	if c.dropped += c.src.counter - before; !c.now.draining {
@@ -220,17 +220,17 @@ func (c *Conn) stray(frame []byte) error {
 	return nil
 }
 
-// pull is a body section on its way: the framer stands in its literal.
-type pull struct {
+// openLiteral is a body section on its way: the framer stands in its literal.
+type openLiteral struct {
 	c     *Conn
 	lit   *imapwire.Literal
 	d     *imapwire.FetchData    // the response that it is in
 	owner *Stream[*imap.Message] // who got the message; nil: nobody
 
 	// What follows is guarded by Conn.lead.
-	rest    []byte // what others have read ahead
-	settled bool   // the framer has gone on
-	err     error
+	rest   []byte // what others have read ahead
+	passed bool   // the framer has gone on
+	err    error
 }
 
 // receiveOpen takes a FETCH up to a literal that is too big to be held. When all else that was
@@ -259,8 +259,8 @@ func (c *Conn) open(d *imapwire.FetchData, lit *imapwire.Literal) error {
 	for {
 		_ = d.Keep() // the frame goes when the literal is read
 		if c.satisfied(d) || lit.Size > c.o.BufferLimit {
-			c.pull = &pull{c: c, lit: lit, d: d}
-			d.Pending.Stream(lit.Size, c.pull)
+			c.literal = &openLiteral{c: c, lit: lit, d: d}
+			d.Pending.Stream(lit.Size, c.literal)
 			return c.route(d)
 		}
 		var data bytes.Buffer
@@ -297,10 +297,10 @@ func (c *Conn) satisfied(d *imapwire.FetchData) bool {
 	return false
 }
 
-// settle brings the framer behind the literal that it stands in. Whoever reads on for the stream
+// finishLiteral brings the framer behind the literal that it stands in. Whoever reads on for the stream
 // that has the message does not want the literal any more; for all others it is kept.
-func (c *Conn) settle(self *Stream[*imap.Message]) error {
-	p := c.pull
+func (c *Conn) finishLiteral(self *Stream[*imap.Message]) error {
+	p := c.literal
 	if p.owner != nil && p.owner != self && !p.owner.over() {
 		if p.lit.Remaining() > c.o.BufferLimit {
 			return errFull
@@ -309,8 +309,8 @@ func (c *Conn) settle(self *Stream[*imap.Message]) error {
 		_, p.err = p.lit.WriteTo(&data)
 		p.rest = data.Bytes()
 	}
-	p.settled = true
-	c.pull = nil
+	p.passed = true
+	c.literal = nil
 	if p.err != nil {
 		return c.lost(p.err)
 	}
@@ -337,12 +337,12 @@ func (c *Conn) settle(self *Stream[*imap.Message]) error {
 }
 
 // Read reads the literal in the goroutine of the body's reader, which leads meanwhile.
-func (p *pull) Read(b []byte) (n int, err error) {
+func (p *openLiteral) Read(b []byte) (n int, err error) {
 	if err := p.begin(); err != nil {
 		return 0, err
 	}
 	defer p.end()
-	if p.settled {
+	if p.passed {
 		return p.readRest(b)
 	}
 	if n, err = p.lit.Read(b); err != nil && err != io.EOF {
@@ -351,7 +351,7 @@ func (p *pull) Read(b []byte) (n int, err error) {
 	return n, err
 }
 
-func (p *pull) readRest(b []byte) (int, error) {
+func (p *openLiteral) readRest(b []byte) (int, error) {
 	if len(p.rest) == 0 {
 		if p.err != nil {
 			return 0, p.err
@@ -364,12 +364,12 @@ func (p *pull) readRest(b []byte) (int, error) {
 }
 
 // WriteTo hands w the read buffer. It leads until all is written, so w must not use the connection.
-func (p *pull) WriteTo(w io.Writer) (n int64, err error) {
+func (p *openLiteral) WriteTo(w io.Writer) (n int64, err error) {
 	if err := p.begin(); err != nil {
 		return 0, err
 	}
 	defer p.end()
-	if p.settled {
+	if p.passed {
 		k, err := w.Write(p.rest)
 		p.rest = p.rest[k:]
 		if err == nil {
@@ -385,7 +385,7 @@ func (p *pull) WriteTo(w io.Writer) (n int64, err error) {
 }
 
 // begin takes the lead, unless the command is over.
-func (p *pull) begin() error {
+func (p *openLiteral) begin() error {
 	ctx := context.Background()
 	if p.owner != nil {
 		ctx = p.owner.cmd.ctx
@@ -398,9 +398,9 @@ func (p *pull) begin() error {
 	}
 }
 
-func (p *pull) end() { <-p.c.lead }
+func (p *openLiteral) end() { <-p.c.lead }
 
-func (p *pull) fail(err error) error {
+func (p *openLiteral) fail(err error) error {
 	_ = p.c.lost(err)
 	p.err = p.c.Err()
 	return p.err
@@ -422,16 +422,16 @@ func (w *writer) Write(p []byte) (int, error) {
 // read by another goroutine, which is only slow.
 const wouldBlockAfter = 250 * time.Millisecond
 
-// jam is a stream in the way that nobody reads.
-type jam struct{ since time.Time }
+// stall is a stream in the way that nobody reads.
+type stall struct{ since time.Time }
 
-func (j *jam) clear() { j.since = time.Time{} }
+func (s *stall) clear() { s.since = time.Time{} }
 
 // wait waits a moment for somebody to read, and gives up when that has been done long enough.
-func (j *jam) wait(cmd *command) error {
-	if j.since.IsZero() {
-		j.since = time.Now()
-	} else if time.Since(j.since) > wouldBlockAfter {
+func (s *stall) wait(cmd *command) error {
+	if s.since.IsZero() {
+		s.since = time.Now()
+	} else if time.Since(s.since) > wouldBlockAfter {
 		return imap.ErrWouldBlock
 	}
 	t := time.NewTimer(5 * time.Millisecond)

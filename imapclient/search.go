@@ -2,10 +2,31 @@ package imapclient
 
 import (
 	"context"
+	"slices"
 
 	"restante/imap"
 	"restante/imapwire"
 )
+
+func init() {
+	commands["SEARCH"] = spec{hazard: selected | usesSeq | readsFlags | searches, narrow: narrowSearch}
+	commands["UID SEARCH"] = spec{hazard: selected | readsFlags | searches | mayExpunge, narrow: narrowSearch}
+}
+
+// narrowSearch says how the search is answered, and what its key holds.
+func narrowSearch(cmd imapwire.Command, h hazard) hazard {
+	c, ok := cmd.(*imapwire.Search)
+	if !ok {
+		return h
+	}
+	if c.Return != nil {
+		h &^= searches // ESEARCH tells the tag
+	}
+	if namesSeq(c.Key) {
+		h |= usesSeq
+	}
+	return h
+}
 
 // SearchOptions say what Search is to tell and to do.
 type SearchOptions struct {
@@ -53,14 +74,6 @@ func (c *Conn) Search(ctx context.Context, key imap.SearchKey, o *SearchOptions)
 		return err
 	}
 	return send(cmd, v)
-}
-
-// failed returns the handle of a command that is not sent.
-func failed[T any](c *Conn, ctx context.Context, wire imapwire.Command, err error) *Pending[T] {
-	cmd := c.newCommand(ctx, wire)
-	cmd.err = err
-	close(cmd.done)
-	return &Pending[T]{cmd, new(T)}
 }
 
 func (c *Conn) usesUTF8() bool {
@@ -173,4 +186,27 @@ func (s *search) finish() {
 	if s.told&imapwire.ESearchMax == 0 {
 		s.out.Max = high
 	}
+}
+
+// Search returns the UIDs of the messages that match.
+func (mb *Mailbox) Search(ctx context.Context, key imap.SearchKey) (imap.UIDSet, error) {
+	d, err := mb.SearchWith(ctx, key, SearchOptions{})
+	if err != nil {
+		return imap.UIDSet{}, err
+	}
+	return d.UIDs, nil
+}
+
+// SearchWith looks for messages and tells what o asks for; see Conn.Search.
+func (mb *Mailbox) SearchWith(ctx context.Context, key imap.SearchKey, o SearchOptions) (*SearchData, error) {
+	return on(ctx, mb, namesSeq(key), func(k *Conn) *Pending[*SearchData] { return k.Search(ctx, key, &o) })
+}
+
+// namesSeq reports whether a search key holds sequence numbers.
+func namesSeq(k imap.SearchKey) bool {
+	if k.Op == imap.SearchSeq || k.Op == imap.SearchRaw {
+		_, saved := k.Set.(imap.SearchResult)
+		return !saved
+	}
+	return slices.ContainsFunc(k.Keys, namesSeq)
 }

@@ -2,11 +2,16 @@ package imapclient
 
 import (
 	"context"
-	"time"
 
 	"restante/imap"
 	"restante/imapwire"
 )
+
+func init() {
+	name := mailboxOf(func(c *imapwire.Select) string { return c.Mailbox })
+	commands["SELECT"] = spec{hazard: selects | mayExpunge, mailbox: name}
+	commands["EXAMINE"] = spec{hazard: selects | mayExpunge, mailbox: name}
+}
 
 // SelectData is what a server says of a mailbox as it is selected (RFC 9051 §6.3.2).
 type SelectData struct {
@@ -44,7 +49,7 @@ func (c *Conn) selectMailbox(ctx context.Context, wire *imapwire.Select) *Pendin
 	v := new(*SelectData)
 	*v = &s.data
 	cmd := c.newCommand(ctx, wire)
-	cmd.data = s.take
+	cmd.data = s.record
 	cmd.end = func(r *imapwire.StatusResponse, err error) error {
 		if err != nil {
 			return err
@@ -69,8 +74,8 @@ func (c *Conn) selected(s *selection) {
 	c.mu.sel = s
 }
 
-// take notes what the server says between SELECT and its tagged reply.
-func (s *selection) take(r imapwire.Response) bool {
+// record notes what the server says between SELECT and its tagged reply.
+func (s *selection) record(r imapwire.Response) bool {
 	d := &s.data
 	switch r := r.(type) {
 	case *imapwire.ExistsData:
@@ -88,29 +93,32 @@ func (s *selection) take(r imapwire.Response) bool {
 			s.data = SelectData{}
 			return true
 		}
-		return s.takeCode(r)
+		return s.recordCode(r)
 	default:
 		return false
 	}
 	return true
 }
 
-func (s *selection) takeCode(r *imapwire.StatusResponse) bool {
-	d := &s.data
-	switch r.Code {
-	case imap.CodeUIDValidity:
-		d.UIDValidity, _ = r.UIDValidity()
-	case imap.CodeUIDNext:
-		d.UIDNext, _ = r.UIDNext()
-	case imap.CodeUnseen:
-		d.Unseen, _ = r.Unseen()
-	case imap.CodePermanentFlags:
-		d.PermanentFlags, _ = r.PermanentFlags()
-	case "HIGHESTMODSEQ", "NOMODSEQ", "MAILBOXID", "UIDNOTSTICKY":
-	default:
-		return false
+// selectCodes are the response codes that SELECT is answered with. The file of an extension adds its
+// own; nil: there is nothing to be kept of it.
+var selectCodes = map[imap.Code]func(d *SelectData, r *imapwire.StatusResponse){
+	imap.CodeUIDValidity:    func(d *SelectData, r *imapwire.StatusResponse) { d.UIDValidity, _ = r.UIDValidity() },
+	imap.CodeUIDNext:        func(d *SelectData, r *imapwire.StatusResponse) { d.UIDNext, _ = r.UIDNext() },
+	imap.CodeUnseen:         func(d *SelectData, r *imapwire.StatusResponse) { d.Unseen, _ = r.Unseen() },
+	imap.CodePermanentFlags: func(d *SelectData, r *imapwire.StatusResponse) { d.PermanentFlags, _ = r.PermanentFlags() },
+	imap.CodeUIDNotSticky:   nil,
+	"HIGHESTMODSEQ":         nil,
+	"NOMODSEQ":              nil,
+	"MAILBOXID":             nil,
+}
+
+func (s *selection) recordCode(r *imapwire.StatusResponse) bool {
+	note, known := selectCodes[r.Code]
+	if note != nil {
+		note(&s.data, r)
 	}
-	return true
+	return known
 }
 
 // observe notes what a response says of the selected mailbox, whomever it is for.
@@ -155,24 +163,12 @@ func (c *Conn) selection() *selection {
 	return c.mu.sel
 }
 
-// Unselect leaves the mailbox and expunges nothing (RFC 9051 §6.4.2). A server without UNSELECT
-// is asked for a mailbox that does not exist, which has the same effect.
-func (c *Conn) Unselect(ctx context.Context) *Pending[struct{}] {
-	if c.Caps().Has(imap.CapUnselect) {
-		return c.simple(ctx, &imapwire.Unselect{})
-	}
-	cmd := c.newCommand(ctx, &imapwire.Select{Mailbox: "no such mailbox " + time.Now().UTC().Format("20060102150405.000000000"), Examine: true})
-	cmd.end = func(r *imapwire.StatusResponse, err error) error {
-		if r.Status == "NO" {
-			return nil
-		}
-		return err
-	}
-	return send(cmd, new(struct{}))
+// Select selects a mailbox for reading and writing. What was selected before no longer is.
+func (c *Client) Select(ctx context.Context, name string) (*Mailbox, error) {
+	return c.open(ctx, &Mailbox{c: c, name: name})
 }
 
-// CloseMailbox leaves the mailbox; when it was selected for writing, messages with \Deleted are
-// removed without a word (RFC 9051 §6.4.1, CLOSE).
-func (c *Conn) CloseMailbox(ctx context.Context) *Pending[struct{}] {
-	return c.simple(ctx, &imapwire.Close{})
+// Examine selects a mailbox for reading only: no flag changes, not even \Seen.
+func (c *Client) Examine(ctx context.Context, name string) (*Mailbox, error) {
+	return c.open(ctx, &Mailbox{c: c, name: name, examine: true})
 }

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// errPoked is what source.Read returns between two responses after poke.
-var errPoked = errors.New("imapclient: read interrupted")
+// errInterrupted is what source.Read returns between two responses after interrupt.
+var errInterrupted = errors.New("imapclient: read interrupted")
 
-// pokeGrace is how long a response that has begun may still take once it is not wanted any more.
-const pokeGrace = time.Second
+// interruptGrace is how long a response that has begun may still take once it is not wanted any more.
+const interruptGrace = time.Second
 
 // source is the socket as the framer reads it. It gives every read a deadline, and lets a waiting
 // goroutine be called back, but only between two responses, so that the framer never loses its
-// place. Only poke is called from outside the leader.
+// place. Only interrupt is called from outside the leader.
 type source struct {
 	nc      net.Conn
 	stall   time.Duration // without progress inside a response
@@ -26,8 +26,8 @@ type source struct {
 
 	mu struct {
 		sync.Mutex
-		between bool // nothing of the next response has been read
-		poked   bool
+		between     bool // nothing of the next response has been read
+		interrupted bool
 	}
 }
 
@@ -38,7 +38,7 @@ func (s *source) begin(between bool, wait time.Duration) {
 	s.wait, s.mu.between = wait, between
 }
 
-// Read is for the framer. Errors that are timeouts or errPoked, and came between two responses,
+// Read is for the framer. Errors that are timeouts or errInterrupted, and came between two responses,
 // can be followed by another Read.
 func (s *source) Read(p []byte) (int, error) {
 	if err := s.arm(); err != nil {
@@ -52,9 +52,9 @@ func (s *source) Read(p []byte) (int, error) {
 		s.mu.between = false
 		return n, nil
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) && s.mu.poked && s.mu.between {
-		s.mu.poked = false
-		return 0, errPoked
+	if errors.Is(err, os.ErrDeadlineExceeded) && s.mu.interrupted && s.mu.between {
+		s.mu.interrupted = false
+		return 0, errInterrupted
 	}
 	if err == nil {
 		err = io.ErrNoProgress
@@ -68,34 +68,34 @@ func (s *source) arm() error {
 	defer s.mu.Unlock()
 	d := s.stall
 	if s.mu.between {
-		if s.mu.poked {
-			s.mu.poked = false
-			return errPoked
+		if s.mu.interrupted {
+			s.mu.interrupted = false
+			return errInterrupted
 		}
 		d = s.wait
-	} else if s.mu.poked {
-		d = pokeGrace
+	} else if s.mu.interrupted {
+		d = interruptGrace
 	}
 	return s.nc.SetReadDeadline(deadline(d))
 }
 
-// poke makes the leader come back soon: at once when it waits for the next response.
-func (s *source) poke() {
+// interrupt makes the leader come back soon: at once when it waits for the next response.
+func (s *source) interrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.poked = true
+	s.mu.interrupted = true
 	d := time.Unix(1, 0)
 	if !s.mu.between {
-		d = time.Now().Add(pokeGrace)
+		d = time.Now().Add(interruptGrace)
 	}
 	_ = s.nc.SetReadDeadline(d)
 }
 
-// unpoke forgets a poke that came too late.
-func (s *source) unpoke() {
+// clearInterrupt forgets a interrupt that came too late.
+func (s *source) clearInterrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mu.poked = false
+	s.mu.interrupted = false
 }
 
 func deadline(d time.Duration) time.Time {

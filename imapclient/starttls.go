@@ -10,6 +10,8 @@ import (
 	"restante/imapwire"
 )
 
+func init() { commands["STARTTLS"] = spec{hazard: alone, needs: imap.CapStartTLS} }
+
 // StartTLS encrypts the connection (RFC 9051 §6.2.1). What the server said before is forgotten.
 // Anything it sends between its OK and the handshake is an attack, or might be one, and ends the
 // connection, as does a handshake that fails.

@@ -49,7 +49,7 @@ func (s *Stream[T]) All() iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		c := s.cmd.conn
-		stop := context.AfterFunc(s.cmd.ctx, c.src.poke)
+		stop := context.AfterFunc(s.cmd.ctx, c.src.interrupt)
 		defer stop()
 		for {
 			v, ok, err := s.next()
@@ -60,7 +60,7 @@ func (s *Stream[T]) All() iter.Seq2[T, error] {
 				return
 			}
 			if !yield(v, nil) {
-				s.drop()
+				s.discard()
 				_ = c.abandon(s.cmd, nil)
 				return
 			}
@@ -94,14 +94,14 @@ func (s *Stream[T]) Close() {
 		}
 		return
 	}
-	s.drop()
+	s.discard()
 	_ = s.cmd.conn.abandon(s.cmd, nil)
 }
 
 // next returns the next item; ok is false at the end.
 func (s *Stream[T]) next() (v T, ok bool, err error) {
 	c, cmd := s.cmd.conn, s.cmd
-	var jam jam
+	var blocked stall
 	for {
 		if v, ok = s.pop(); ok {
 			return v, true, nil
@@ -113,7 +113,7 @@ func (s *Stream[T]) next() (v T, ok bool, err error) {
 			return v, false, cmd.err
 		}
 		if cmd.ctx.Err() != nil {
-			s.drop()
+			s.discard()
 			return v, false, c.abandon(cmd, context.Cause(cmd.ctx))
 		}
 		select {
@@ -133,11 +133,11 @@ func (s *Stream[T]) next() (v T, ok bool, err error) {
 			return v, true, nil
 		}
 		if err == errFull { // another stream is in the way
-			if err := jam.wait(cmd); err != nil {
+			if err := blocked.wait(cmd); err != nil {
 				return v, false, err
 			}
 		} else {
-			jam.clear()
+			blocked.clear()
 		}
 	}
 }
@@ -154,7 +154,7 @@ func (s *Stream[T]) readNext() (v T, ok bool, err error) {
 		err = c.step(s.messages())
 	}
 	s.leading = false
-	c.src.unpoke()
+	c.src.clearInterrupt()
 	if s.filled {
 		v, ok = s.slot, true
 		var none T
@@ -225,8 +225,8 @@ func (s *Stream[T]) pop() (v T, ok bool) {
 	return v, true
 }
 
-// drop forgets what was not read and takes no more.
-func (s *Stream[T]) drop() {
+// discard forgets what was not read and takes no more.
+func (s *Stream[T]) discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.items, s.mu.head, s.mu.bytes, s.mu.ended = nil, 0, 0, true

@@ -59,7 +59,7 @@ func (t *tracker) grew(n uint32) {
 	rows := t.mu.rows
 	if int(n) < len(rows) { // no server may do that; the rest is gone
 		for _, r := range rows[n:] {
-			t.lose(r)
+			t.noteGone(r)
 		}
 		t.mu.rows = rows[:n]
 	} else if int(n) > len(rows) {
@@ -69,8 +69,8 @@ func (t *tracker) grew(n uint32) {
 	t.ring()
 }
 
-// lose notes that a message is gone. Called with mu.
-func (t *tracker) lose(r row) {
+// noteGone notes that a message is gone. Called with mu.
+func (t *tracker) noteGone(r row) {
 	if r.uid == 0 {
 		return
 	}
@@ -89,7 +89,7 @@ func (t *tracker) expunged(n imap.SeqNum) {
 	if n == 0 || int(n) > len(t.mu.rows) {
 		return
 	}
-	t.lose(t.mu.rows[n-1])
+	t.noteGone(t.mu.rows[n-1])
 	t.mu.rows = slices.Delete(t.mu.rows, int(n-1), int(n))
 	t.ring()
 }
@@ -159,8 +159,8 @@ func hashFlags(flags []imap.Flag) uint64 {
 	return sum
 }
 
-// take returns what has changed since the last time.
-func (t *tracker) take() (news, changed []*imap.Message, gone imap.UIDSet) {
+// collect returns what has changed since the last time.
+func (t *tracker) collect() (news, changed []*imap.Message, gone imap.UIDSet) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	news, changed, gone = byUID(t.mu.news), byUID(t.mu.changed), t.mu.gone
@@ -197,9 +197,9 @@ func (t *tracker) unknown() (after imap.UID, some bool) {
 	return after, some
 }
 
-// settled says that the whole mailbox has been looked at. What was there before and did not turn
+// synced says that the whole mailbox has been looked at. What was there before and did not turn
 // up is gone.
-func (t *tracker) settled() {
+func (t *tracker) synced() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for uid := range t.mu.before {

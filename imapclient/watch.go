@@ -93,7 +93,7 @@ func (w *watcher) lost(err error) bool {
 		return false
 	}
 	var refused *imap.Error
-	return !hopeless(err) && !errors.Is(err, imap.ErrNotSelected) && !errors.Is(err, imap.ErrWouldBlock) &&
+	return !permanent(err) && !errors.Is(err, imap.ErrNotSelected) && !errors.Is(err, imap.ErrWouldBlock) &&
 		(!errors.As(err, &refused) || errors.Is(err, imap.ErrClosed) || refused.Kind != nil)
 }
 
@@ -113,7 +113,7 @@ func (w *watcher) attach() error {
 	if err != nil {
 		return err
 	}
-	w.t.settled()
+	w.t.synced()
 	return nil
 }
 
@@ -167,7 +167,7 @@ func (w *watcher) alert(text string) {
 	w.t.ring()
 }
 
-func (w *watcher) takeAlerts() []string {
+func (w *watcher) collectAlerts() []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := w.mu.alerts
@@ -193,8 +193,8 @@ func (w *watcher) run() error {
 
 // report yields what is there to be told.
 func (w *watcher) report() (some, ok bool) {
-	news, changed, gone := w.t.take()
-	alerts := w.takeAlerts()
+	news, changed, gone := w.t.collect()
+	alerts := w.collectAlerts()
 	for _, text := range alerts {
 		w.emit(Event{Kind: Alert, Text: text})
 	}
@@ -223,7 +223,7 @@ func (w *watcher) next() error {
 		}
 		// The server does not tell about all of them yet.
 	}
-	if w.k.Caps().Has(imap.CapIdle) && !w.noIdle {
+	if w.k.offers("IDLE") && !w.noIdle {
 		return w.idle()
 	}
 	return w.poll()

@@ -6,8 +6,6 @@ import (
 	"io"
 	"sync"
 	"time"
-
-	"restante/imapwire"
 )
 
 // startWriter runs the write loop unless it runs already or has nothing to do. Called with mu.
@@ -22,24 +20,24 @@ func (c *Conn) startWriter() {
 
 // writable reports whether there is something that may be written now. Called with mu.
 func (c *Conn) writable() bool {
-	for len(c.mu.unsent) > 0 && c.mu.unsent[0].finished() && !c.mu.unsent[0].owes() {
+	for len(c.mu.unsent) > 0 && c.mu.unsent[0].finished() && !c.mu.unsent[0].owesLiteral() {
 		c.mu.unsent = c.mu.unsent[1:] // refused before it was written to the end
 	}
-	return len(c.mu.unsent) > 0 && !c.mu.unsent[0].agree
+	return len(c.mu.unsent) > 0 && !c.mu.unsent[0].awaitsContinuation
 }
 
-// owes reports whether the server waits for octets that were announced.
-func (cmd *command) owes() bool {
+// owesLiteral reports whether the server waits for octets that were announced.
+func (cmd *command) owesLiteral() bool {
 	l := cmd.literal
-	return l != nil && cmd.written && len(cmd.out) == 0 && !l.taken && !cmd.agree
+	return l != nil && cmd.written && len(cmd.out) == 0 && !l.started && !cmd.awaitsContinuation
 }
 
 // piece is what the write loop has to do next.
 type piece struct {
-	data    []byte
-	shown   []byte // data without secrets
-	literal *literalSource
-	cmd     *command
+	data     []byte
+	redacted []byte // data without secrets
+	literal  *literalSource
+	cmd      *command
 }
 
 func (c *Conn) writeLoop() {
@@ -51,7 +49,7 @@ func (c *Conn) writeLoop() {
 		}
 		err := c.write(p.data)
 		if c.o.Trace.Sent != nil {
-			c.o.Trace.Sent(p.shown)
+			c.o.Trace.Sent(p.redacted)
 		}
 		if err == nil && p.literal != nil {
 			err = c.writeLiteral(p.literal)
@@ -71,7 +69,7 @@ func (c *Conn) wrote(p piece, err error) {
 		c.end(err)
 	}
 	if p.literal != nil {
-		p.literal.giveBack()
+		p.literal.release()
 		c.mu.unsent = without(c.mu.unsent, p.cmd)
 	}
 }
@@ -92,16 +90,16 @@ func (c *Conn) nextPiece() (p piece, ok bool) {
 			cmd.out = cmd.out[1:]
 			p.data = append(p.data, seg...)
 			if c.o.Trace.Sent != nil {
-				p.shown = append(p.shown, redact(cmd, seg)...)
+				p.redacted = append(p.redacted, redact(cmd, seg)...)
 			}
-			cmd.agree = len(cmd.out) > 0 || cmd.literal != nil && cmd.literal.wait
-			if cmd.agree {
+			cmd.awaitsContinuation = len(cmd.out) > 0 || cmd.literal != nil && cmd.literal.wait
+			if cmd.awaitsContinuation {
 				break
 			}
 		}
 		if len(cmd.out) == 0 {
-			if l := cmd.literal; l != nil && !l.taken {
-				l.taken = true
+			if l := cmd.literal; l != nil && !l.started {
+				l.started = true
 				p.literal, p.cmd = l, cmd
 				break // it stays in unsent until it is sent
 			}
@@ -167,7 +165,7 @@ func (e *sourceError) Unwrap() error { return e.err }
 // continuation deals with "+": it lets the literal that waits for it go, or goes to the command
 // that owns the input. Some servers send one nobody asked for; it is skipped.
 func (c *Conn) continuation(text string) {
-	if c.agreed() {
+	if c.continueLiteral() {
 		return
 	}
 	for _, cmd := range c.now.flight {
@@ -180,14 +178,14 @@ func (c *Conn) continuation(text string) {
 	}
 }
 
-// agreed lets the next segment of the command that waits be written.
-func (c *Conn) agreed() bool {
+// continueLiteral lets the next segment of the command that waits be written.
+func (c *Conn) continueLiteral() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.mu.unsent) == 0 || !c.mu.unsent[0].agree {
+	if len(c.mu.unsent) == 0 || !c.mu.unsent[0].awaitsContinuation {
 		return false
 	}
-	c.mu.unsent[0].agree = false
+	c.mu.unsent[0].awaitsContinuation = false
 	c.startWriter()
 	return true
 }
@@ -211,18 +209,14 @@ func (c *Conn) queueLine(cmd *command, line []byte) {
 
 // redact returns a segment as traces may show it.
 func redact(cmd *command, seg []byte) []byte {
-	switch w := cmd.wire.(type) {
-	case *imapwire.Login:
-		return []byte(cmd.tag + " LOGIN ***\r\n")
-	case *imapwire.Authenticate:
-		if string(seg[:min(len(seg), len(cmd.tag))]) == cmd.tag {
-			return []byte(cmd.tag + " AUTHENTICATE " + w.Mechanism + " ***\r\n")
+	if d, ok := cmd.wire.(*doCommand); ok {
+		if d.secret() {
+			return []byte(cmd.tag + " " + d.Name() + " ***\r\n")
 		}
-		return []byte("***\r\n")
-	case *doCommand:
-		if w.secret() {
-			return []byte(cmd.tag + " " + w.Name() + " ***\r\n")
-		}
+		return seg
+	}
+	if s, _ := specOf(cmd.wire.Name()); s.redact != nil {
+		return s.redact(cmd, seg)
 	}
 	return seg
 }

@@ -7,6 +7,10 @@ import (
 	"restante/store"
 )
 
+// createParam serves a parameter of CREATE besides USE (RFC 4466 §2.2): it changes what is asked of
+// the store.
+type createParam func(c *conn, option imapwire.Option, op *store.Create) error
+
 // runCreate is CREATE, RFC 9051 §6.3.4, with the special uses of RFC 6154 §3. A trailing
 // hierarchy delimiter only says that inferiors are to come; every mailbox can have them.
 func runCreate(c *conn, cmd *imapwire.Create) error {
@@ -17,6 +21,16 @@ func runCreate(c *conn, cmd *imapwire.Create) error {
 	if err := checkUse(cmd.Use); err != nil {
 		return err
 	}
-	_, err := c.change(&store.Create{Account: c.account.ID(), Name: name, Use: cmd.Use})
+	op := &store.Create{Account: c.account.ID(), Name: name, Use: cmd.Use}
+	for _, o := range cmd.Params {
+		apply, ok := c.s.features.createParams[o.Name()]
+		if !ok {
+			return noOption(cmd, o)
+		}
+		if err := apply(c, o, op); err != nil {
+			return err
+		}
+	}
+	_, err := c.change(op)
 	return err
 }

@@ -11,35 +11,40 @@ var esearchExtension = extension{
 	capabilities: afterLogin(string(imap.CapESearch)),
 	searchReturns: []searchReturn{
 		{
+			name:  "MIN",
 			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Min }),
-			add: func(d *imapwire.ESearchData, hits []searchHit) {
+			add: func(_ *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.Min, d.Items = hits[0].number(d.UID), d.Items|imapwire.ESearchMin
 				}
 			},
 		},
 		{
+			name:  "MAX",
 			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Max }),
-			add: func(d *imapwire.ESearchData, hits []searchHit) {
+			add: func(_ *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.Max, d.Items = hits[len(hits)-1].number(d.UID), d.Items|imapwire.ESearchMax
 				}
 			},
 		},
 		{
+			name: "ALL",
 			// Without an option ALL is meant (RFC 9051 §6.4.4).
 			given: func(cmd *imapwire.Search) bool {
-				return cmd.Return == nil || cmd.Return.All || *cmd.Return == imapwire.SearchReturn{}
+				none := cmd.Return == nil || *cmd.Return == imapwire.SearchReturn{} && len(cmd.ReturnOptions) == 0
+				return none || cmd.Return.All
 			},
-			add: func(d *imapwire.ESearchData, hits []searchHit) {
+			add: func(_ *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
 					d.All, d.Items = hitNumbers(hits, d.UID), d.Items|imapwire.ESearchAll
 				}
 			},
 		},
 		{
+			name:  "COUNT",
 			given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Count }),
-			add: func(d *imapwire.ESearchData, hits []searchHit) {
+			add: func(_ *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
 				d.Count, d.Items = uint32(len(hits)), d.Items|imapwire.ESearchCount
 			},
 		},

@@ -25,6 +25,11 @@ type extension struct {
 	commands map[string]command
 	// fetchItems by the name of the data item, without ".PEEK" and section.
 	fetchItems map[string]fetchItem
+	// fetchModifiers by name (RFC 4466 §2.4).
+	fetchModifiers map[string]fetchModifier
+	// storeModifiers and createParams by name (RFC 4466 §2.5, §2.2).
+	storeModifiers map[string]storeModifier
+	createParams   map[string]createParam
 	// searchKeys compile the keys of SEARCH.
 	searchKeys map[imap.SearchOp]searchKey
 	// searchReturns are options of SEARCH RETURN (RFC 4466 §2.6.1).
@@ -59,6 +64,9 @@ type features struct {
 	enables        map[string]*extension // by imap.Cap in upper case
 	commands       map[string]command
 	fetchItems     map[string]fetchItem
+	fetchModifiers map[string]fetchModifier
+	storeModifiers map[string]storeModifier
+	createParams   map[string]createParam
 	searchKeys     map[imap.SearchOp]searchKey
 	searchReturns  []searchReturn
 	statusItems    map[imap.StatusItems]statusItem
@@ -70,13 +78,16 @@ type features struct {
 // newFeatures adds extensions up. Two that serve the same name are a mistake of ours.
 func newFeatures(extensions []*extension) *features {
 	f := &features{
-		extensions:   extensions,
-		enables:      map[string]*extension{},
-		commands:     map[string]command{},
-		fetchItems:   map[string]fetchItem{},
-		searchKeys:   map[imap.SearchOp]searchKey{},
-		statusItems:  map[imap.StatusItems]statusItem{},
-		selectParams: map[string]selectParam{},
+		extensions:     extensions,
+		enables:        map[string]*extension{},
+		commands:       map[string]command{},
+		fetchItems:     map[string]fetchItem{},
+		fetchModifiers: map[string]fetchModifier{},
+		storeModifiers: map[string]storeModifier{},
+		createParams:   map[string]createParam{},
+		searchKeys:     map[imap.SearchOp]searchKey{},
+		statusItems:    map[imap.StatusItems]statusItem{},
+		selectParams:   map[string]selectParam{},
 	}
 	for _, x := range extensions {
 		if x.enables != "" {
@@ -84,6 +95,9 @@ func newFeatures(extensions []*extension) *features {
 		}
 		addRows(x, f.commands, x.commands)
 		addRows(x, f.fetchItems, x.fetchItems)
+		addRows(x, f.fetchModifiers, x.fetchModifiers)
+		addRows(x, f.storeModifiers, x.storeModifiers)
+		addRows(x, f.createParams, x.createParams)
 		addRows(x, f.searchKeys, x.searchKeys)
 		addRows(x, f.statusItems, x.statusItems)
 		addRows(x, f.selectParams, x.selectParams)

@@ -2,6 +2,7 @@ package imapserver
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"restante/imap"
@@ -15,12 +16,8 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 	if err != nil {
 		return err
 	}
-	rows, err := c.messagesIn(cmd.Set)
-	if err != nil {
-		return err
-	}
 	c.acquire(true)
-	err = c.eachMessage(rows, f.needs&needsSummary != 0, f.message)
+	err = c.eachMessage(f.rows, f.needs&needsSummary != 0, f.message)
 	if notMarked := f.seen.finish(); err == nil {
 		err = notMarked
 	}
@@ -33,6 +30,7 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 // fetcher answers one FETCH.
 type fetcher struct {
 	c     *conn
+	rows  iter.Seq2[imap.SeqNum, *mailbox.Row] // the messages to answer
 	items []fetchValue
 	needs fetchNeeds   // what the items need together
 	msg   *openMessage // the message that is being answered
@@ -48,8 +46,12 @@ type fetcher struct {
 type fetchValue struct {
 	*fetchItem
 	item  *imap.FetchItem
-	label string // "BODY[TEXT]<0> "
+	label string // "BODY[TEXT]<0> ", behind another item with a space in front
 }
+
+// fetchModifier serves a modifier of FETCH (RFC 4466 §2.4), before anything is answered: it adds
+// items, or leaves out messages of f.rows.
+type fetchModifier func(f *fetcher, option imapwire.Option) error
 
 func newFetcher(c *conn, cmd *imapwire.Fetch) (*fetcher, error) {
 	f := &fetcher{c: c, seen: seenMarker{c: c}}
@@ -58,14 +60,23 @@ func newFetcher(c *conn, cmd *imapwire.Fetch) (*fetcher, error) {
 		// A UID FETCH tells the UID, asked or not (RFC 9051 §6.4.9).
 		items = append([]imap.FetchItem{imap.FetchUID}, items...)
 	}
-	f.items = make([]fetchValue, len(items))
-	for i := range items {
-		row, ok := c.s.features.fetchItems[fetchItemKey(&items[i])]
-		if !ok {
-			return nil, bad("Unknown data item %s", printable(items[i].Name))
+	for _, item := range items {
+		if err := f.add(item); err != nil {
+			return nil, err
 		}
-		f.items[i] = fetchValue{&row, &items[i], fetchLabel(&items[i])}
-		f.needs |= row.needsOf(&items[i])
+	}
+	var err error
+	if f.rows, err = c.messagesIn(cmd.Set); err != nil {
+		return nil, err
+	}
+	for _, option := range cmd.Modifiers {
+		serve, ok := c.s.features.fetchModifiers[option.Name()]
+		if !ok {
+			return nil, noOption(cmd, option)
+		}
+		if err := serve(f, option); err != nil {
+			return nil, err
+		}
 	}
 	if c.sel.readOnly {
 		f.needs &^= setsSeen
@@ -73,10 +84,25 @@ func newFetcher(c *conn, cmd *imapwire.Fetch) (*fetcher, error) {
 	return f, nil
 }
 
+// add adds an item to what is answered.
+func (f *fetcher) add(item imap.FetchItem) error {
+	row, ok := f.c.s.features.fetchItems[fetchItemKey(&item)]
+	if !ok {
+		return bad("Unknown data item %s", printable(item.Name))
+	}
+	f.items = append(f.items, fetchValue{&row, &item, fetchLabel(&item, len(f.items) > 0)})
+	f.needs |= row.needsOf(&item)
+	return nil
+}
+
 // fetchLabel returns the name of an item in responses, with the section and where a partial one
-// starts, and the space behind it.
-func fetchLabel(item *imap.FetchItem) string {
-	label := []byte(item.Name)
+// starts, the space behind it, and the one in front of it when it is behind another item.
+func fetchLabel(item *imap.FetchItem, behind bool) string {
+	var label []byte
+	if behind {
+		label = append(label, ' ')
+	}
+	label = append(label, fetchItemName(item)...)
 	if item.Section != nil {
 		label = imapwire.AppendSection(label, item.Section)
 	}
@@ -111,7 +137,9 @@ func (f *fetcher) response(tellFlags bool) error {
 	for i := range f.items {
 		x := &f.items[i]
 		if i > 0 {
-			c.out = append(c.out, ' ')
+			if err := f.room(); err != nil {
+				return err
+			}
 		}
 		c.out = append(c.out, x.label...)
 		value := len(c.out)
@@ -129,17 +157,20 @@ func (f *fetcher) response(tellFlags bool) error {
 			}
 			c.out = append(c.out[:value], x.unreadable...)
 		}
-		if len(c.out) >= flushAt {
-			if err := f.flush(); err != nil {
-				return err
-			}
-		}
 	}
 	if tellFlags {
 		c.out = c.appendFlags(append(c.out, " FLAGS "...), &f.msg.row)
 	}
 	c.out = append(c.out, ")\r\n"...)
 	return nil
+}
+
+// room makes sure that what is written in the middle of a response does not pile up.
+func (f *fetcher) room() error {
+	if len(f.c.out) < flushAt {
+		return nil
+	}
+	return f.flush()
 }
 
 // flush sends what has been written of the response, in the middle of it.

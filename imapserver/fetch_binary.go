@@ -153,9 +153,6 @@ func (b *binaryScan) Write(p []byte) (int, error) {
 type outWriter struct{ f *fetcher }
 
 func (w outWriter) Write(p []byte) (int, error) {
-	c := w.f.c
-	if c.out = append(c.out, p...); len(c.out) < flushAt {
-		return len(p), nil
-	}
-	return len(p), w.f.flush()
+	w.f.c.out = append(w.f.c.out, p...)
+	return len(p), w.f.room()
 }

@@ -1,6 +1,8 @@
 package imapserver
 
 import (
+	"strings"
+
 	"restante/imap"
 	"restante/imapwire"
 	"restante/summary"
@@ -42,12 +44,18 @@ func (row *fetchItem) needsOf(item *imap.FetchItem) fetchNeeds {
 	return needs
 }
 
+// fetchItemName returns an item's name without its arguments, "PREVIEW" of "PREVIEW (LAZY)".
+func fetchItemName(item *imap.FetchItem) string {
+	name, _, _ := strings.Cut(item.Name, " ")
+	return name
+}
+
 // fetchItemKey returns the name of an item's row: items with a section are others than those without.
 func fetchItemKey(item *imap.FetchItem) string {
 	if item.Section != nil {
 		return item.Name + "[]"
 	}
-	return item.Name
+	return fetchItemName(item)
 }
 
 // baseFetchItems are the items of RFC 9051 §6.4.5 and, in the end, those of RFC 3501 §6.4.5.

@@ -25,6 +25,7 @@ var listExtendedExtension = extension{
 		},
 	}},
 	listReturns: []listReturn{{
+		name:  "SUBSCRIBED",
 		given: func(cmd *imapwire.List) bool { return cmd.Select.Subscribed || cmd.Return.Subscribed },
 		add: func(ns *mailbox.Namespace, info *imap.MailboxInfo) {
 			if ns.IsSubscribed(info.Name) {
@@ -39,6 +40,7 @@ var listChildrenExtension = extension{
 	name: "CHILDREN", rfc: "RFC 3348",
 	capabilities: afterLogin(string(imap.CapChildren)),
 	listReturns: []listReturn{{
+		name:  "CHILDREN",
 		given: func(*imapwire.List) bool { return true },
 		add: func(ns *mailbox.Namespace, info *imap.MailboxInfo) {
 			attr := imap.AttrHasNoChildren

@@ -10,8 +10,9 @@ import (
 
 // listSelection serves a selection option of LIST: only names that meet it are told (RFC 5258 §3.1).
 type listSelection struct {
-	name  string                    // as CHILDINFO tells it (RFC 5258 §4)
-	given func(*imapwire.List) bool // whether the command has the option
+	name string // also in CHILDINFO (RFC 5258 §4)
+	// given reports whether a command has the option; nil: when it is among cmd.SelectOptions.
+	given func(*imapwire.List) bool
 	meets func(ns *mailbox.Namespace, name string) bool
 	// names yields names to select from that may not be those of mailboxes, only those below a name
 	// if there is one; nil: only mailboxes.
@@ -21,6 +22,8 @@ type listSelection struct {
 // listReturn serves a return option of LIST: more is told of names (RFC 5258 §3.2). Of its functions
 // those may be nil that it does not need.
 type listReturn struct {
+	name string
+	// given reports whether a command has the option; nil: when it is among cmd.ReturnOptions.
 	given func(*imapwire.List) bool
 	// check refuses the command before anything is told.
 	check func(*conn, *imapwire.List) error
@@ -37,13 +40,20 @@ type listOptions struct {
 }
 
 func (c *conn) listOptions(cmd *imapwire.List) (o listOptions, err error) {
-	for _, s := range c.s.features.listSelections {
-		if s.given(cmd) {
+	selections, returns := c.s.features.listSelections, c.s.features.listReturns
+	if err := checkOptions(cmd, cmd.SelectOptions, selections, func(s *listSelection) string { return s.name }); err != nil {
+		return o, err
+	}
+	if err := checkOptions(cmd, cmd.ReturnOptions, returns, func(r *listReturn) string { return r.name }); err != nil {
+		return o, err
+	}
+	for _, s := range selections {
+		if isGiven(s.given, cmd, cmd.SelectOptions, s.name) {
 			o.selections = append(o.selections, s)
 		}
 	}
-	for _, r := range c.s.features.listReturns {
-		if !r.given(cmd) {
+	for _, r := range returns {
+		if !isGiven(r.given, cmd, cmd.ReturnOptions, r.name) {
 			continue
 		}
 		if r.check != nil {

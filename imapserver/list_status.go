@@ -11,6 +11,7 @@ var listStatusExtension = extension{
 	name: "LIST-STATUS", rfc: "RFC 5819",
 	capabilities: afterLogin(string(imap.CapListStatus)),
 	listReturns: []listReturn{{
+		name:  "STATUS",
 		given: func(cmd *imapwire.List) bool { return cmd.Return.Status != 0 },
 		check: func(c *conn, cmd *imapwire.List) error { return c.checkStatus(cmd.Return.Status) },
 		follow: func(c *conn, cmd *imapwire.List, box mailbox.Entry) error {

@@ -42,7 +42,7 @@ func (r *raced) Commit(ctx context.Context, actor store.Actor, ops ...store.Op) 
 }
 
 // TestExpungedMeanwhile looks at what a client is told when a message goes away under its command
-// (RFC 2180 §4.2, RFC 9051 §6.4.7).
+// (RFC 2180 §4.2.2 and §4.2.3, RFC 9051 §6.4.7).
 func TestExpungedMeanwhile(t *testing.T) {
 	const early, late = "early", "late"
 	for _, tt := range []struct {

@@ -13,7 +13,10 @@ import (
 
 // runSearch is SEARCH and UID SEARCH, RFC 9051 §6.4.4.
 func runSearch(c *conn, cmd *imapwire.Search) error {
-	returns := c.searchReturns(cmd)
+	returns, err := c.searchReturns(cmd)
+	if err != nil {
+		return err
+	}
 	hits, err := c.search(cmd)
 	for _, r := range returns {
 		if r.done != nil {

@@ -5,13 +5,15 @@ import (
 	"restante/imapwire"
 )
 
-// searchReturn serves a return option of SEARCH (RFC 4466 §2.6.1). One of its functions may
-// be nil.
+// searchReturn serves a return option of SEARCH (RFC 4466 §2.6.1). Of its functions those may be nil
+// that it does not need.
 type searchReturn struct {
+	name string
+	// given reports whether a command has the option; nil: when it is among cmd.ReturnOptions.
 	given func(*imapwire.Search) bool
 	// add adds to the response what the option asks for. Without an option that adds something there
 	// is none.
-	add func(d *imapwire.ESearchData, hits []searchHit)
+	add func(cmd *imapwire.Search, d *imapwire.ESearchData, hits []searchHit)
 	// done is called behind every search, one that has failed too.
 	done func(c *conn, cmd *imapwire.Search, hits []searchHit, err error)
 }
@@ -36,13 +38,17 @@ func returnAsks(option func(*imapwire.SearchReturn) bool) func(*imapwire.Search)
 }
 
 // searchReturns are the return options that a command has.
-func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn) {
-	for _, r := range c.s.features.searchReturns {
-		if r.given(cmd) {
+func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn, err error) {
+	rows := c.s.features.searchReturns
+	if err := checkOptions(cmd, cmd.ReturnOptions, rows, func(r *searchReturn) string { return r.name }); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if isGiven(r.given, cmd, cmd.ReturnOptions, r.name) {
 			returns = append(returns, r)
 		}
 	}
-	return returns
+	return returns, nil
 }
 
 // answerESearch is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
@@ -51,7 +57,7 @@ func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits 
 	asked := false
 	for _, r := range returns {
 		if r.add != nil {
-			r.add(&d, hits)
+			r.add(cmd, &d, hits)
 			asked = true
 		}
 	}

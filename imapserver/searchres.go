@@ -11,6 +11,7 @@ var searchResExtension = extension{
 	name: "SEARCHRES", rfc: "RFC 5182",
 	capabilities: afterLogin(string(imap.CapSearchRes)),
 	searchReturns: []searchReturn{{
+		name:  "SAVE",
 		given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Save }),
 		done: func(c *conn, cmd *imapwire.Search, hits []searchHit, err error) {
 			c.searchRes = imap.UIDSet{}

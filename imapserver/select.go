@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"strconv"
-	"strings"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -72,20 +71,19 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 	return nil
 }
 
-// selectParam serves a parameter of SELECT and EXAMINE (RFC 4466 §2.1). It looks at the value, as it
-// is written, before anything has happened, and returns what is done once the mailbox is selected,
-// in front of the tagged OK.
-type selectParam func(c *conn, value string) (opened func() error, err error)
+// selectParam serves a parameter of SELECT and EXAMINE (RFC 4466 §2.1). It looks at the value before
+// anything has happened, and returns what is done once the mailbox is selected, in front of the
+// tagged OK.
+type selectParam func(c *conn, param imapwire.Option) (opened func() error, err error)
 
 // selectParams looks up the parameters of a command.
 func (c *conn) selectParams(cmd *imapwire.Select) (opened []func() error, err error) {
 	for _, param := range cmd.Params {
-		name, value, _ := strings.Cut(param, " ")
-		row, ok := c.s.features.selectParams[name]
+		serve, ok := c.s.features.selectParams[param.Name()]
 		if !ok {
-			return nil, bad("%s has no parameter %s here", cmd.Name(), printable(name))
+			return nil, noOption(cmd, param)
 		}
-		do, err := row(c, value)
+		do, err := serve(c, param)
 		if err != nil {
 			return nil, err
 		}

@@ -19,6 +19,7 @@ var specialUseExtension = extension{
 		},
 	}},
 	listReturns: []listReturn{{
+		name:  "SPECIAL-USE",
 		given: func(*imapwire.List) bool { return true },
 		add: func(ns *mailbox.Namespace, info *imap.MailboxInfo) {
 			if e, ok := ns.Lookup(info.Name); ok {

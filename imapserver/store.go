@@ -7,6 +7,9 @@ import (
 	"restante/store"
 )
 
+// storeModifier serves a modifier of STORE (RFC 4466 §2.5): it changes what is asked of the store.
+type storeModifier func(c *conn, option imapwire.Option, op *store.StoreFlags) error
+
 // runStore is STORE and UID STORE, RFC 9051 §6.4.6. The store decides which of the messages are still
 // there. The new flags reach the client as every change does, by the difference of versions: from
 // what the client knew when it gave the command.
@@ -23,10 +26,20 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 		// New ones too: the client may have their UIDs from elsewhere.
 		set = uids.Resolve(c.sel.box.Version().MaxUID())
 	}
+	op := &store.StoreFlags{Mailbox: c.sel.box.Ref(), UIDs: set, Op: cmd.Op, Flags: cmd.Flags}
+	for _, o := range cmd.Modifiers {
+		modify, ok := c.s.features.storeModifiers[o.Name()]
+		if !ok {
+			return noOption(cmd, o)
+		}
+		if err := modify(c, o, op); err != nil {
+			return err
+		}
+	}
 	if set.Empty() {
 		return nil
 	}
-	out, err := c.change(&store.StoreFlags{Mailbox: c.sel.box.Ref(), UIDs: set, Op: cmd.Op, Flags: cmd.Flags})
+	out, err := c.change(op)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ import (
 	"restante/store/gate"
 	"restante/store/localstore"
 	"restante/store/memstore"
+	"restante/store/storetest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -168,6 +169,8 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 // stores are the drivers that the server is tested on.
 var stores = map[string]func(t testing.TB) store.Store{
 	"memstore": func(testing.TB) store.Store { return memstore.New() },
+	// It stands for a machine that is only told what has changed.
+	"follower": func(testing.TB) store.Store { return storetest.Follow(memstore.New()) },
 	"localstore": func(t testing.TB) store.Store {
 		s, err := localstore.Open(t.TempDir(), nil)
 		if err != nil {

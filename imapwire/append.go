@@ -4,217 +4,168 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"restante/imap"
 )
 
-// AppendAtom appends s as it stands. The caller knows that it is an atom: a name from a table, or
-// something that came through a parser.
-func AppendAtom[S string | []byte](dst []byte, s S) []byte { return append(dst, s...) }
-
-// AppendNumber appends n in decimal.
-func AppendNumber[N ~int | ~int64 | ~uint32 | ~uint64](dst []byte, n N) []byte {
-	if n < 0 {
-		n = 0
-	}
-	return strconv.AppendUint(dst, uint64(n), 10)
+func init() {
+	commands.add("APPEND", command{parse: parseAppend, message: 1})
+	codes.add(string(imap.CodeTooBig), imap.ErrTooBig)
 }
 
-// AppendQuoted appends s as a quoted string (RFC 9051 §4.3). The caller knows that s holds no NUL,
-// CR or LF and, unless the peer takes UTF-8, no octet above 0x7f.
-func AppendQuoted[S string | []byte](dst []byte, s S) []byte {
-	dst = append(dst, '"')
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c == '"' || c == '\\' {
-			dst = append(dst, '\\', c)
-		} else {
-			dst = append(dst, c)
+// Append adds a message to a mailbox (RFC 9051 §6.3.12). The message itself is not part of the
+// value: on the server it is the literal that Reader.ReadCommand leaves in the stream, in the
+// client the caller sends it behind the encoder's segments.
+type Append struct {
+	Mailbox string
+	Flags   []imap.Flag
+	Date    time.Time // the internal date; zero: none given
+	Size    int64     // octets of the message
+	Binary  bool      // literal8: the message may hold NUL (RFC 3516 §4.4)
+	UTF8    bool      // inside UTF8 (...): headers may be UTF-8 (RFC 6855 §4)
+	NonSync bool      // the literal was not synchronising; set by the parser
+}
+
+// Name returns "APPEND".
+func (*Append) Name() string { return "APPEND" }
+
+// AppendArgs appends everything up to the announcement of the message and its line end.
+func (c *Append) AppendArgs(e *Encoder) {
+	e.SP()
+	e.Mailbox(c.Mailbox)
+	c.AppendMessage(e)
+}
+
+// AppendMessage appends what announces a message: flags, date and size. With it a client sends the
+// second and every further message of MULTIAPPEND (RFC 3502 §6.3.11).
+func (c *Append) AppendMessage(e *Encoder) {
+	if len(c.Flags) > 0 {
+		e.SP()
+		e.Flags(c.Flags)
+	}
+	if !c.Date.IsZero() {
+		if y := c.Date.Year(); y < 0 || y > 9999 {
+			e.fail("date", c.Date.String())
 		}
+		e.buf = AppendDateTime(append(e.buf, ' '), c.Date)
 	}
-	return append(dst, '"')
+	e.SP()
+	if c.UTF8 {
+		e.raw("UTF8 (")
+	}
+	if c.UTF8 || c.Binary {
+		e.raw("~")
+	}
+	if c.Size < 0 {
+		e.fail("message size of", c.Mailbox)
+	}
+	e.announce(c.Size)
 }
 
-// AppendLiteral appends s as a literal in place, "{3}\r\nabc" (RFC 9051 §4.3): the form for
-// responses. No string but a literal8 can hold NUL; it becomes 0x80, so that sizes stay.
-func AppendLiteral[S string | []byte](dst []byte, s S) []byte {
-	dst = strconv.AppendUint(append(dst, '{'), uint64(len(s)), 10)
-	dst = append(dst, "}\r\n"...)
-	start := len(dst)
-	dst = append(dst, s...)
-	for i := start; i < len(dst); i++ {
-		if dst[i] == 0 {
-			dst[i] = 0x80
-		}
+// Trailer returns what ends the command behind the message: CRLF, with the parenthesis of UTF8 in
+// front of it.
+func (c *Append) Trailer() string {
+	if c.UTF8 {
+		return ")\r\n"
 	}
-	return dst
+	return "\r\n"
 }
 
-// AppendString appends s as a string: quoted when it is 7-bit text, a literal otherwise.
-func AppendString[S string | []byte](dst []byte, s S) []byte {
-	if quotable(s, false) {
-		return AppendQuoted(dst, s)
+// ParseAppend parses the frame of an APPEND command, which ends with the announcement of the
+// message, "{310}", as Reader.ReadCommand returned it.
+func ParseAppend(frame []byte, o ParseOptions) (tag string, a *Append, err error) {
+	tag, cmd, err := ParseCommand(frame, o)
+	if err != nil {
+		return tag, nil, err
 	}
-	return AppendLiteral(dst, s)
-}
-
-// AppendNString appends s as a string, or NIL when ok is false.
-func AppendNString[S string | []byte](dst []byte, s S, ok bool) []byte {
+	a, ok := cmd.(*Append)
 	if !ok {
-		return append(dst, "NIL"...)
+		return tag, nil, errNotAppend
 	}
-	return AppendString(dst, s)
+	return tag, a, nil
 }
 
-// AppendAString appends s as an atom when it is one, as a string otherwise. NIL is quoted, for
-// peers that take it for an nstring.
-func AppendAString[S string | []byte](dst []byte, s S) []byte {
-	if bareAString(s) {
-		return append(dst, s...)
+// ParseAppendNext parses what Reader.ReadRest returned behind the message of prev. It returns the
+// next message of MULTIAPPEND (RFC 3502 §6.3.11), or nil at the end of the command.
+func ParseAppendNext(frame []byte, prev *Append) (*Append, error) {
+	l := &lexer{buf: frame}
+	if prev.UTF8 {
+		l.expect(')', "append-data")
 	}
-	return AppendString(dst, s)
+	if l.err == nil && l.atEnd() {
+		return nil, nil
+	}
+	next := &Append{Mailbox: prev.Mailbox}
+	l.appendMessage(next)
+	l.end("append")
+	if l.err != nil {
+		return nil, l.err
+	}
+	return next, nil
 }
 
-// AppendMailbox appends a mailbox name given in UTF-8: in modified UTF-7 (RFC 3501 §5.1.3), or as
-// UTF-8 when utf8 says that the peer takes it (RFC 9051 §5.1, RFC 6855 §3).
-func AppendMailbox(dst []byte, name string, utf8 bool) []byte {
-	if !utf8 {
-		name = EncodeUTF7(name)
-	}
-	switch {
-	case bareAString(name):
-		return append(dst, name...)
-	case quotable(name, utf8):
-		return AppendQuoted(dst, name)
-	}
-	return AppendLiteral(dst, name)
+// parseAppend parses
+//
+//	append         = "APPEND" SP mailbox 1*append-message
+func parseAppend(l *lexer, _ bool) Command {
+	c := new(Append)
+	l.sp("append")
+	c.Mailbox = l.mailbox("mailbox")
+	l.appendMessage(c)
+	return c
 }
 
-// quotable reports whether s can be a quoted string; with utf8Too, one with UTF-8 in it.
-func quotable[S string | []byte](s S, utf8Too bool) bool {
-	eight := false
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; chars[c]&textChar == 0 {
-			if c < 0x80 || !utf8Too {
-				return false
-			}
-			eight = true
+// appendMessage parses
+//
+//	append-message = [SP flag-list] [SP date-time] SP append-data
+//	append-data    = literal / literal8 / "UTF8" SP "(" literal8 ")"
+//
+// up to where the data begins. A line end behind the announcement is part of it.
+func (l *lexer) appendMessage(c *Append) {
+	l.sp("append-message")
+	if l.peek() == '(' {
+		c.Flags = l.flagList()
+		l.sp("append-message")
+	}
+	if l.peek() == '"' {
+		c.Date = l.dateTime("date-time")
+		l.sp("append-message")
+	}
+	if l.keyword("UTF8") {
+		c.UTF8 = true
+		l.sp("append-data")
+		l.expect('(', "append-data")
+		if l.peek() != '~' {
+			l.fail("append-data", "expected a literal8")
 		}
 	}
-	return !eight || utf8.ValidString(string(s))
-}
-
-func bareAString[S string | []byte](s S) bool {
-	return isAtom(s) && !(len(s) == 3 && strings.EqualFold(string(s), "NIL"))
-}
-
-// AppendFlags appends a flag-list, "(\Seen $Junk)".
-func AppendFlags(dst []byte, flags []imap.Flag) []byte {
-	dst = append(dst, '(')
-	for i, f := range flags {
-		if i > 0 {
-			dst = append(dst, ' ')
-		}
-		dst = append(dst, f...)
+	c.Binary = l.take('~')
+	l.expect('{', "append-data")
+	c.Size = l.number64("literal")
+	c.NonSync = l.take('+')
+	l.expect('}', "literal")
+	if l.take('\r') && !l.take('\n') {
+		l.fail("literal", "expected a line end")
 	}
-	return append(dst, ')')
 }
 
-const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-
-// AppendDate appends a date-text, "1-Jan-2026", in t's own time zone.
-func AppendDate(dst []byte, t time.Time) []byte {
-	y, m, d := t.Date()
-	return appendMonthYear(strconv.AppendInt(dst, int64(d), 10), m, y)
-}
-
-func appendMonthYear(dst []byte, m time.Month, y int) []byte {
-	dst = append(dst, '-')
-	dst = append(dst, months[3*m-3:3*m]...)
-	y = min(max(y, 0), 9999)
-	return append(dst, '-', byte('0'+y/1000), byte('0'+y/100%10), byte('0'+y/10%10), byte('0'+y%10))
-}
-
-// AppendDateTime appends a date-time with its quotes, `" 1-Jan-2026 10:00:00 +0000"`, in t's own
-// time zone. Fractions of a second, and of a minute in the zone, have no place in it.
-func AppendDateTime(dst []byte, t time.Time) []byte {
-	_, zone := t.Zone()
-	if zone%60 != 0 {
-		zone -= zone % 60
-		t = t.In(time.FixedZone("", zone))
+// AppendUID returns the argument of APPENDUID (RFC 4315 §3). It reports false when the server
+// did not say enough.
+func (r *StatusResponse) AppendUID() (imap.AppendResult, bool) {
+	var res imap.AppendResult
+	f := strings.Fields(r.Args)
+	if r.Code != imap.CodeAppendUID || len(f) < 2 {
+		return res, false
 	}
-	y, mo, d := t.Date()
-	h, mi, s := t.Clock()
-	dst = append(dst, '"')
-	if d < 10 {
-		dst = append(dst, ' ', byte('0'+d))
-	} else {
-		dst = append2(dst, d)
+	valid, err := strconv.ParseUint(f[0], 10, 32)
+	uids, err2 := imap.ParseUIDSet(f[1])
+	if err != nil || err2 != nil || valid == 0 || uids.Dynamic() {
+		return res, false
 	}
-	dst = append(appendMonthYear(dst, mo, y), ' ')
-	dst = append(append2(dst, h), ':')
-	dst = append(append2(dst, mi), ':')
-	dst = append(append2(dst, s), ' ')
-	sign := byte('+')
-	if zone < 0 {
-		sign, zone = '-', -zone
-	}
-	dst = append2(append(dst, sign), zone/3600)
-	return append(append2(dst, zone/60%60), '"')
+	return imap.AppendResult{UIDValidity: uint32(valid), UIDs: uids}, true
 }
 
-// append2 appends a number below 100 as two digits.
-func append2(dst []byte, n int) []byte { return append(dst, byte('0'+n/10%10), byte('0'+n%10)) }
-
-// statusNames are the STATUS data items in the order in which they are written.
-var statusNames = []struct {
-	name string
-	item imap.StatusItems
-}{
-	{"MESSAGES", imap.StatusMessages},
-	{"RECENT", imap.StatusRecent},
-	{"UIDNEXT", imap.StatusUIDNext},
-	{"UIDVALIDITY", imap.StatusUIDValidity},
-	{"UNSEEN", imap.StatusUnseen},
-	{"DELETED", imap.StatusDeleted},
-	{"SIZE", imap.StatusSize},
-	{"HIGHESTMODSEQ", imap.StatusHighestModSeq},
-	{"APPENDLIMIT", imap.StatusAppendLimit},
-}
-
-// AppendStatusItems appends the list of a STATUS command, "(MESSAGES UIDNEXT)".
-func AppendStatusItems(dst []byte, items imap.StatusItems) []byte {
-	dst = append(dst, '(')
-	sep := false
-	for _, x := range statusNames {
-		if items.Has(x.item) {
-			if sep {
-				dst = append(dst, ' ')
-			}
-			dst, sep = append(dst, x.name...), true
-		}
-	}
-	return append(dst, ')')
-}
-
-// AppendSection appends a section with its brackets, "[1.2.HEADER.FIELDS (From To)]", as it stands
-// in commands and in responses.
-func AppendSection(dst []byte, s *imap.Section) []byte {
-	e := Encoder{buf: dst}
-	e.section(s)
-	return e.buf
-}
-
-// AppendFetchItem appends a data item of the FETCH command, "BODY.PEEK[1]<0.100>".
-func AppendFetchItem(dst []byte, item imap.FetchItem) []byte {
-	e := Encoder{buf: dst}
-	e.fetchItem(item)
-	return e.buf
-}
-
-// AppendSearchKey appends a search key, literals in place.
-func AppendSearchKey(dst []byte, k imap.SearchKey) []byte {
-	e := Encoder{buf: dst}
-	e.searchKey(k, 0)
-	return e.buf
+// AppendUIDArgs returns the arguments of APPENDUID (RFC 4315 §3).
+func AppendUIDArgs(r imap.AppendResult) string {
+	return string(r.UIDs.AppendTo(append(AppendNumber(nil, r.UIDValidity), ' ')))
 }

@@ -1,8 +1,8 @@
 package imapwire
 
-import (
-	"encoding/base64"
-)
+import "encoding/base64"
+
+func init() { commands.add("AUTHENTICATE", command{parse: parseAuthenticate}) }
 
 // Authenticate starts a SASL exchange (RFC 9051 §6.2.2). What follows goes over Reader.ReadLine.
 type Authenticate struct {

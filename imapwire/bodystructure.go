@@ -7,6 +7,14 @@ import (
 	"restante/imap"
 )
 
+func init() {
+	fetchItems.add("BODYSTRUCTURE", fetchItem{ask: plainItem, value: (*scanner).bodyStructure})
+}
+
+func (p *scanner) bodyStructure(d *FetchData, name string) bool {
+	return p.structure(d, name, imap.ItemStructure)
+}
+
 // emptyText describes a text part without content. It stands where the grammar wants a body and
 // the message has none: in a multipart without parts and in message/rfc822 that was not taken
 // apart.

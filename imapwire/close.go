@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("CLOSE", command{parse: bare[Close]}) }
+
 // Close leaves the mailbox and removes its deleted messages (RFC 9051 §6.4.1).
 //
 //	"CLOSE"

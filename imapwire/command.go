@@ -3,6 +3,7 @@ package imapwire
 import (
 	"bytes"
 	"errors"
+	"sync"
 )
 
 // Command is a command of a client: one of the pointer types of this package, such as *Select.
@@ -24,55 +25,40 @@ type UnknownCommand struct{ Name string }
 // Error names the command.
 func (e *UnknownCommand) Error() string { return "imapwire: unknown command " + e.Name }
 
-// parsers holds, by name, the function that parses a command's arguments, from the space in front
-// of the first one. Each has its ABNF beside it.
-var parsers map[string]func(l *lexer, uid bool) Command
+// commands are the commands of the grammar, by their names without UID. The file of a command adds
+// its row:
+//
+//	func init() { commands.add("COPY", command{parse: parseCopy, uid: true}) }
+var commands table[command]
 
-// uidParsers are the commands that can follow UID.
-var uidParsers = map[string]bool{"COPY": true, "EXPUNGE": true, "FETCH": true, "MOVE": true, "SEARCH": true, "STORE": true}
-
-func init() {
-	parsers = map[string]func(l *lexer, uid bool) Command{
-		"APPEND":       parseAppend,
-		"AUTHENTICATE": parseAuthenticate,
-		"CAPABILITY":   bare(Capability{}),
-		"CHECK":        bare(Check{}),
-		"CLOSE":        bare(Close{}),
-		"COPY":         parseCopy,
-		"CREATE":       parseCreate,
-		"DELETE":       parseDelete,
-		"ENABLE":       parseEnable,
-		"EXAMINE":      parseExamine,
-		"EXPUNGE":      parseExpunge,
-		"FETCH":        parseFetch,
-		"ID":           parseID,
-		"IDLE":         bare(Idle{}),
-		"LIST":         parseList,
-		"LOGIN":        parseLogin,
-		"LOGOUT":       bare(Logout{}),
-		"LSUB":         parseLSub,
-		"MOVE":         parseMove,
-		"NAMESPACE":    bare(Namespace{}),
-		"NOOP":         bare(Noop{}),
-		"RENAME":       parseRename,
-		"SEARCH":       parseSearch,
-		"SELECT":       parseSelect,
-		"STARTTLS":     bare(StartTLS{}),
-		"STATUS":       parseStatus,
-		"STORE":        parseStore,
-		"SUBSCRIBE":    parseSubscribe,
-		"UNSELECT":     bare(Unselect{}),
-		"UNSUBSCRIBE":  parseUnsubscribe,
-	}
-	learnNames()
+// command is how a command is read.
+type command struct {
+	// parse parses the arguments, from the space in front of the first one; uid says that the
+	// command came behind UID. It has its ABNF beside it.
+	parse func(l *lexer, uid bool) Command
+	uid   bool // can follow UID
+	// message is, for a command that ends in a message, how many arguments stand in front of what
+	// announces it. Reader leaves the message in the stream, so that it never is in memory as a
+	// whole, and the value of the command is a MessageCommand.
+	message int
 }
+
+// MessageCommand is a command that ends in a message, such as *Append. The value ends with the
+// announcement of the message; what follows the message is the Trailer.
+type MessageCommand interface {
+	Command
+	// Trailer is what ends the command behind its message, CRLF included.
+	Trailer() string
+}
+
+func init() { intern("UID") }
 
 // bare parses a command without arguments.
 func bare[T any, P interface {
 	*T
 	Command
-}](T) func(*lexer, bool) Command {
-	return func(*lexer, bool) Command { return P(new(T)) }
+}](*lexer, bool) Command {
+	return P(new(T))
 }
 
 // ParseCommand parses one command of a client, as Reader.ReadCommand returned it:
@@ -83,36 +69,43 @@ func bare[T any, P interface {
 // The tag is returned with an error too, "" when there is none. The error is a *SyntaxError or an
 // *UnknownCommand. For APPEND the frame ends behind the announcement of the message.
 func ParseCommand(frame []byte, o ParseOptions) (tag string, cmd Command, err error) {
-	l := lexer{buf: frame, utf8: o.UTF8}
+	l := lexers.Get().(*lexer)
+	*l = lexer{buf: frame, utf8: o.UTF8}
+	tag, cmd, err = l.command()
+	*l = lexer{}
+	lexers.Put(l)
+	return tag, cmd, err
+}
+
+// lexers are for the next command.
+var lexers = sync.Pool{New: func() any { return new(lexer) }}
+
+func (l *lexer) command() (tag string, cmd Command, err error) {
 	t := l.span(tagChar)
 	if len(t) == 0 || !l.atEnd() && l.peek() != ' ' {
 		l.fail("tag", "expected a tag and a space")
 		return "", nil, l.err
 	}
 	tag = string(t)
-	if i := bytes.IndexByte(frame, 0); i >= 0 {
+	if i := bytes.IndexByte(l.buf, 0); i >= 0 {
 		l.failAt(i, "command", "NUL")
 		return tag, nil, l.err
 	}
 	l.sp("command")
 	name := l.word("command")
-	parse, uid := parsers[name], false
-	if name == "UID" {
+	uid := name == "UID"
+	if uid {
 		l.sp("uid")
 		name = l.word("uid")
-		uid = uidParsers[name]
-		if parse = nil; uid {
-			parse = parsers[name]
-		}
-		name = "UID " + name
 	}
 	if l.err != nil {
 		return tag, nil, l.err
 	}
-	if parse == nil {
-		return tag, nil, &UnknownCommand{name}
+	c := commands.find(name)
+	if c == nil || uid && !c.uid {
+		return tag, nil, &UnknownCommand{uidName(uid, name)}
 	}
-	cmd = parse(&l, uid)
+	cmd = c.parse(l, uid)
 	l.end("command")
 	if l.err != nil {
 		return tag, nil, l.err

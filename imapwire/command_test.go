@@ -66,9 +66,10 @@ var goodCommands = []struct {
 	{`EXAMINE "Sent Mail"`, &Select{Mailbox: "Sent Mail", Examine: true}},
 	{"SELECT ~peter/mail/&U,BTFw-/&ZeVnLIqe-", &Select{Mailbox: "~peter/mail/台北/日本語"}},
 	{"SELECT {4}\r\na&-b", &Select{Mailbox: "a&b"}},
-	{"SELECT x (condstore)", &Select{Mailbox: "x", Params: []string{"CONDSTORE"}}},
+	{"SELECT x (condstore)", &Select{Mailbox: "x", Params: []Option{&RawOption{Label: "CONDSTORE"}}}},
 	{"SELECT x (CONDSTORE QRESYNC (67890007 20050715194045000 41,43:211 (1,2 3,4)) X 1:*)",
-		&Select{Mailbox: "x", Params: []string{"CONDSTORE", "QRESYNC (67890007 20050715194045000 41,43:211 (1,2 3,4))", "X 1:*"}}},
+		&Select{Mailbox: "x", Params: []Option{&RawOption{Label: "CONDSTORE"},
+			&RawOption{"QRESYNC", "(67890007 20050715194045000 41,43:211 (1,2 3,4))"}, &RawOption{"X", "1:*"}}}},
 	{"rev2 SELECT \"日本語\"", &Select{Mailbox: "日本語"}},
 	{"rev2 SELECT a&b", &Select{Mailbox: "a&b"}},
 	{"rev2 SELECT {6}\r\n台北", &Select{Mailbox: "台北"}},
@@ -177,9 +178,9 @@ func TestParseCommand(t *testing.T) {
 	for _, c := range goodCommands {
 		seen[strings.TrimPrefix(c.want.Name(), "UID ")] = true
 	}
-	for name := range parsers {
-		if !seen[name] {
-			t.Errorf("%s has no test", name)
+	for _, c := range commands.all {
+		if !seen[c.name] {
+			t.Errorf("%s has no test", c.name)
 		}
 	}
 }

@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("DELETE", command{parse: parseDelete}) }
+
 // Delete removes a mailbox (RFC 9051 §6.3.5).
 type Delete struct{ Mailbox string }
 

@@ -12,6 +12,11 @@
 // are. A client's command may have to wait for the server in the middle of a literal; Encoder
 // collects it as segments.
 //
+// A file holds a thing in both directions: list.go the command LIST and the response LIST, how they
+// are parsed and how they are appended. It registers what it holds in the tables of the package:
+// commands, fetchItems, statusItems, searchKeys, responses, numberedResponses, codes, listItems,
+// esearchItems, and the options of option.go. So an extension is one file; extension_test.go is one.
+//
 // Invariants:
 //   - no input makes a parser panic, recurse without bound or allocate out of proportion to it;
 //   - framing octet by octet equals framing at once;

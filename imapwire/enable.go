@@ -2,6 +2,11 @@ package imapwire
 
 import "restante/imap"
 
+func init() {
+	commands.add("ENABLE", command{parse: parseEnable})
+	responses.add("ENABLED", (*scanner).enabled)
+}
+
 // Enable turns extensions on (RFC 9051 §6.3.1).
 type Enable struct{ Caps []imap.Cap }
 
@@ -29,4 +34,19 @@ func parseEnable(l *lexer, _ bool) Command {
 		c.Caps = append(c.Caps, imap.Cap(l.atom("capability")))
 	}
 	return c
+}
+
+// EnabledData is an untagged ENABLED (RFC 9051 §7.2.1).
+type EnabledData struct{ Caps []imap.Cap }
+
+func (*EnabledData) response() {}
+
+// enabled parses
+//
+//	enable-data = "ENABLED" *(SP capability)
+func (p *scanner) enabled(string) Response { return &EnabledData{p.caps()} }
+
+// AppendEnabled appends ENABLED (RFC 9051 §7.2.1).
+func AppendEnabled(dst []byte, caps []imap.Cap) []byte {
+	return appendCRLF(appendCaps(append(dst, "* ENABLED"...), caps))
 }

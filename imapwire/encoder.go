@@ -34,15 +34,15 @@ type Encoder struct {
 // ErrEncode is what errors of Encoder wrap: the value has no form on the wire.
 var ErrEncode = errors.New("imapwire: cannot be sent")
 
-// Command appends one command with its tag and final CRLF. Append is the exception: it ends behind
-// the announcement of the message, and Append.Trailer ends the command. The error is one about a
+// Command appends one command with its tag and final CRLF. A MessageCommand ends behind the
+// announcement of its message instead, and its Trailer ends the command. The error is one about a
 // value that has no form on the wire; nothing of the command may be sent then.
 func (e *Encoder) Command(tag string, cmd Command) error {
 	e.Atom(tag)
 	e.raw(" ")
 	e.raw(cmd.Name())
 	cmd.AppendArgs(e)
-	if _, ok := cmd.(*Append); !ok {
+	if _, ok := cmd.(MessageCommand); !ok {
 		e.raw("\r\n")
 	}
 	return e.err

@@ -4,7 +4,21 @@ import (
 	"strings"
 
 	"restante/imap"
+	"restante/internal/maildate"
 )
+
+func init() { fetchItems.add("ENVELOPE", fetchItem{ask: plainItem, value: (*scanner).fetchEnvelope}) }
+
+func (p *scanner) fetchEnvelope(d *FetchData, name string) bool {
+	return p.twice(name, func() bool {
+		e := p.envelope()
+		if e == nil {
+			return false
+		}
+		d.Envelope, d.Items = e, d.Items|imap.ItemEnvelope
+		return true
+	})
+}
 
 // AppendEnvelope appends e as it stands in a FETCH response (RFC 9051 §7.5.2). The raw fields are
 // sent; Date, Subject and the decoded names are not looked at. Sender and ReplyTo are sent as they
@@ -104,7 +118,7 @@ func (p *scanner) envelope() *imap.Envelope {
 	if e.RawDate, _, ok = p.nstring(); !ok {
 		return nil
 	}
-	e.Date, _ = imap.ParseDate(e.RawDate)
+	e.Date, _ = maildate.Parse(e.RawDate)
 	if e.RawSubject, null, ok = p.nstring(); !ok {
 		return nil
 	}

@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("IDLE", command{parse: bare[Idle]}) }
+
 // Idle lets the server say what is new as it happens, until the client sends DONE, which Reader.ReadLine returns (RFC 9051 §6.3.13).
 //
 //	"IDLE"

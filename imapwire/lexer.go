@@ -119,51 +119,6 @@ func (l *lexer) word(production string) string {
 	return upper(l.atom(production))
 }
 
-// upper returns a copy in which ASCII letters are in upper case. The names of the grammar cost no
-// allocation.
-func upper(b []byte) string {
-	var small [32]byte
-	up := append(small[:0], b...)
-	for i, c := range up {
-		if c >= 'a' && c <= 'z' {
-			up[i] = c - 0x20
-		}
-	}
-	if s, ok := names[string(up)]; ok {
-		return s
-	}
-	return string(up)
-}
-
-// names are the words of commands, each under itself.
-var names = make(map[string]string)
-
-// learnNames fills names. It is called when the tables that it looks into are complete.
-func learnNames() {
-	words := []string{"UID", "SEQ", "BODY.PEEK", "BINARY", "BINARY.PEEK", "BINARY.SIZE", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT",
-		"TEXT", "MIME", "OR", "NOT", "PLAIN", "MODSEQ"}
-	for w := range parsers {
-		words = append(words, w)
-	}
-	for w := range fetchAtts {
-		words = append(words, w)
-	}
-	for w := range searchArgs {
-		words = append(words, string(w))
-	}
-	for _, x := range statusNames {
-		words = append(words, x.name)
-	}
-	for _, opts := range [][]option{new(ListSelect).options(), new(ListReturn).options(), new(SearchReturn).options()} {
-		for _, o := range opts {
-			words = append(words, o.name)
-		}
-	}
-	for _, w := range words {
-		names[w] = w
-	}
-}
-
 // keyword consumes word, compared without case, if it comes next and no atom goes on behind it.
 func (l *lexer) keyword(word string) bool {
 	if l.err != nil || len(l.buf)-l.pos < len(word) {

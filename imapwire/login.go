@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("LOGIN", command{parse: parseLogin}) }
+
 // Login authenticates with a password in the clear (RFC 9051 §6.2.3).
 type Login struct{ User, Password string }
 

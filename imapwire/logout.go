@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("LOGOUT", command{parse: bare[Logout]}) }
+
 // Logout ends the session (RFC 9051 §6.1.3).
 //
 //	"LOGOUT"

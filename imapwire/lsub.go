@@ -1,5 +1,12 @@
 package imapwire
 
+import "restante/imap"
+
+func init() {
+	commands.add("LSUB", command{parse: parseLSub})
+	responses.add("LSUB", (*scanner).list)
+}
+
 // LSub asks which mailboxes are subscribed (RFC 3501 §6.3.9; not in IMAP4rev2).
 type LSub struct{ Ref, Pattern string }
 
@@ -24,4 +31,9 @@ func parseLSub(l *lexer, _ bool) Command {
 	l.sp("lsub")
 	c.Pattern = l.pattern()
 	return c
+}
+
+// AppendLSub appends LSUB (RFC 3501 §7.2.3).
+func AppendLSub(dst []byte, m *imap.MailboxInfo, utf8 bool) []byte {
+	return appendCRLF(appendListLine(append(dst, "* LSUB "...), m, utf8))
 }

@@ -2,6 +2,8 @@ package imapwire
 
 import "restante/imap"
 
+func init() { commands.add("MOVE", command{parse: parseMove, uid: true}) }
+
 // Move moves messages to another mailbox (RFC 9051 §6.4.8, §6.4.9).
 type Move struct {
 	UID     bool        // UID MOVE: Set holds UIDs

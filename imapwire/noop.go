@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("NOOP", command{parse: bare[Noop]}) }
+
 // Noop lets the server say what is new (RFC 9051 §6.1.2).
 //
 //	"NOOP"

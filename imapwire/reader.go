@@ -69,10 +69,6 @@ func (r *Reader) SetLimits(o ReaderOptions) { r.o = o.withDefaults() }
 // More than 0 behind a STARTTLS command is an attack (RFC 9051 §6.2.1).
 func (r *Reader) Buffered() int { return r.w - r.r }
 
-// ownsMessage are the commands whose message stays in the stream, so that it never is in memory
-// as a whole. It is every literal of theirs but a mailbox name in front of it.
-var ownsMessage = map[string]bool{"APPEND": true}
-
 // ReadCommand returns one command without its line end, literals in place. Where the client waits
 // with a synchronising literal, cont is called, to send "+" and flush. A line may end in a bare LF.
 //
@@ -123,12 +119,6 @@ func (r *Reader) ReadLine() ([]byte, error) {
 func (r *Reader) ReadLiteral(n int64) io.Reader {
 	r.lit.Size, r.lit.left, r.lit.src, r.lit.begun = n, n, r, true
 	return &r.lit
-}
-
-// Discard reads past n octets.
-func (r *Reader) Discard(n int64) error {
-	r.ReadLiteral(n)
-	return r.lit.skip()
 }
 
 // reset forgets the last command.
@@ -186,7 +176,7 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 		}
 		r.collect(line)
 		frame := r.frameBytes()
-		if !start || owned(frame, len(frame)-len(line)+at) {
+		if !start || endsInMessage(frame, len(frame)-len(line)+at) {
 			r.lit, r.pending = l, true
 			r.lit.src, r.lit.left = r, l.Size
 			return frame, &r.lit, nil
@@ -214,12 +204,32 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 // headSize is how much of a line that is too long is kept for its tag.
 const headSize = 64
 
-// owned reports whether the literal announced at offset at is a message that stays in the stream:
-// the command is one of ownsMessage, and more than its name stands before the announcement.
-func owned(frame []byte, at int) bool {
+// maxNameLen is longer than the name of any command that ends in a message.
+const maxNameLen = 16
+
+// endsInMessage reports whether the literal announced at offset at is a message that stays in the
+// stream: the command ends in one, and all its arguments in front of that stand before the
+// announcement.
+func endsInMessage(frame []byte, at int) bool {
 	_, rest, _ := bytes.Cut(frame, []byte(" "))
 	name, rest, ok := bytes.Cut(rest, []byte(" "))
-	return ok && len(name) <= 16 && ownsMessage[upper(name)] && at > len(frame)-len(rest)
+	uid := equalFold(name, "UID")
+	if uid {
+		name, rest, ok = bytes.Cut(rest, []byte(" "))
+	}
+	if !ok || len(name) > maxNameLen {
+		return false
+	}
+	c := commands.find(upper(name))
+	if c == nil || c.message == 0 || uid && !c.uid {
+		return false
+	}
+	for range c.message - 1 {
+		if _, rest, ok = bytes.Cut(rest, []byte(" ")); !ok {
+			return false
+		}
+	}
+	return at > len(frame)-len(rest)
 }
 
 func (r *Reader) frameBytes() []byte {

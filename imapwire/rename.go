@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("RENAME", command{parse: parseRename}) }
+
 // Rename gives a mailbox another name (RFC 9051 §6.3.6).
 type Rename struct{ From, To string }
 

@@ -6,65 +6,24 @@ import (
 	"sync"
 
 	"restante/imap"
-	"restante/internal/charset"
 )
 
 // Response is something that a server says (RFC 9051 §7): one of the pointer types of this package
 // whose names end in Data, *StatusResponse or *Continuation.
 type Response interface{ response() }
 
-// Continuation asks the client to go on (RFC 9051 §7.6). Text is what follows "+ ".
-type Continuation struct{ Text string }
+func (*FetchData) response() {}
 
-// CapabilityData is an untagged CAPABILITY (RFC 9051 §7.2.2). Tokens that are no capabilities are
-// kept as they are.
-type CapabilityData struct{ Caps []imap.Cap }
-
-// EnabledData is an untagged ENABLED (RFC 9051 §7.2.1).
-type EnabledData struct{ Caps []imap.Cap }
-
-// IDData is an untagged ID (RFC 2971 §3.2); nil Params is NIL.
-type IDData struct{ Params imap.Params }
-
-// ExistsData is EXISTS (RFC 9051 §7.4.1): the number of messages.
-type ExistsData struct{ Num uint32 }
-
-// RecentData is RECENT (RFC 3501 §7.3.2): the number of messages with \Recent.
-type RecentData struct{ Num uint32 }
-
-// ExpungeData is EXPUNGE (RFC 9051 §7.5.1).
-type ExpungeData struct{ Seq imap.SeqNum }
-
-// VanishedData is VANISHED (RFC 7162 §3.2.10).
-type VanishedData struct {
-	Earlier bool
-	UIDs    imap.UIDSet
-}
-
-// RawData is an untagged response that this package does not know or cannot parse.
-type RawData struct {
-	Num  uint32 // the number in front of the name, 0 when there is none
-	Name string // upper case: "QUOTA"
-	Text string // what follows the name and a space, literals in place
-}
-
-func (*Continuation) response()   {}
-func (*StatusResponse) response() {}
-func (*CapabilityData) response() {}
-func (*EnabledData) response()    {}
-func (*IDData) response()         {}
-func (*ListData) response()       {}
-func (*NamespaceData) response()  {}
-func (*StatusData) response()     {}
-func (*FlagsData) response()      {}
-func (*SearchData) response()     {}
-func (*ESearchData) response()    {}
-func (*ExistsData) response()     {}
-func (*RecentData) response()     {}
-func (*ExpungeData) response()    {}
-func (*VanishedData) response()   {}
-func (*FetchData) response()      {}
-func (*RawData) response()        {}
+// The untagged responses of the grammar. The file of a response adds its row:
+//
+//	func init() { responses.add("NAMESPACE", (*scanner).namespace) }
+//
+// Its parser returns nil, and may have consumed anything, when it cannot parse the response.
+var (
+	responses table[func(p *scanner, name string) Response] // by name: LIST
+	// numberedResponses are those with a number in front of the name: EXISTS.
+	numberedResponses table[func(p *scanner, n uint32) Response]
+)
 
 // ResponseOptions say how to read responses. The zero value tolerates what servers get wrong.
 type ResponseOptions struct {
@@ -202,12 +161,12 @@ func (p *scanner) untagged(frame []byte) Response {
 		return p.statusText("*", status)
 	}
 	p.rewind(start)
-	name := strings.ToUpper(p.word())
-	if parse := dataParsers[name]; parse != nil {
+	name := upperString(p.word())
+	if parse := responses.find(name); parse != nil {
 		p.where = name
 		args := p.mark()
 		for _, p.repair = range [...]bool{false, true} {
-			if r := parse(p, name); r != nil {
+			if r := (*parse)(p, name); r != nil {
 				return r
 			}
 			p.rewind(args)
@@ -215,26 +174,6 @@ func (p *scanner) untagged(frame []byte) Response {
 		p.defect("cannot be parsed", p.near(p.i))
 	}
 	return p.raw(0, name, frame)
-}
-
-var dataParsers map[string]func(p *scanner, name string) Response
-
-func init() { // a variable would refer to itself
-	dataParsers = map[string]func(p *scanner, name string) Response{
-		"CAPABILITY": (*scanner).capability,
-		"ENABLED":    (*scanner).capability,
-		"ID":         (*scanner).id,
-		"LIST":       (*scanner).list,
-		"LSUB":       (*scanner).list,
-		"XLIST":      (*scanner).list,
-		"NAMESPACE":  (*scanner).namespace,
-		"STATUS":     (*scanner).mailboxStatus,
-		"FLAGS":      (*scanner).flagsResponse,
-		"SEARCH":     (*scanner).search,
-		"SORT":       (*scanner).search,
-		"ESEARCH":    (*scanner).esearch,
-		"VANISHED":   (*scanner).vanished,
-	}
 }
 
 // numbered parses a response that starts with a number.
@@ -245,120 +184,30 @@ func (p *scanner) numbered(frame []byte) Response {
 		p.i = start
 		p.word()
 	}
-	name := strings.ToUpper(p.word())
-	switch {
-	case !ok:
-	case name == "EXISTS":
-		return &ExistsData{n}
-	case name == "RECENT":
-		return &RecentData{n}
-	case name == "EXPUNGE" && n > 0:
-		return &ExpungeData{imap.SeqNum(n)}
-	case name == "FETCH" && n > 0:
-		d := &FetchData{}
-		d.Seq = imap.SeqNum(n)
-		p.fetch(d)
-		return d
-	case name == "FETCH" || name == "EXPUNGE":
-		p.defect("sequence number 0", p.near(0))
+	name := upperString(p.word())
+	if parse := numberedResponses.find(name); parse != nil && ok {
+		if r := (*parse)(p, n); r != nil {
+			return r
+		}
 	}
 	return p.raw(n, name, frame)
 }
 
+// RawData is an untagged response that this package does not know or cannot parse.
+type RawData struct {
+	Num  uint32 // the number in front of the name, 0 when there is none
+	Name string // upper case: "QUOTA"
+	Text string // what follows the name and a space, literals in place
+}
+
+func (*RawData) response() {}
+
 // raw keeps the rest of the frame. Up to here the text is the frame's.
 func (p *scanner) raw(n uint32, name string, frame []byte) Response {
-	text := bytes.TrimRight(frame[min(p.i, len(frame)):], "\r\n")
+	text := trimLineEnd(frame[min(p.i, len(frame)):])
 	return &RawData{n, name, string(bytes.TrimPrefix(text, []byte(" ")))}
 }
 
-// capability parses CAPABILITY and ENABLED.
-//
-//	capability-data = "CAPABILITY" *(SP capability) SP "IMAP4rev2" *(SP capability)
-func (p *scanner) capability(name string) Response {
-	caps := parseCaps(p.s[p.i:])
-	p.i = len(p.s)
-	if name == "ENABLED" {
-		return &EnabledData{caps}
-	}
-	return &CapabilityData{caps}
-}
-
-func parseCaps(s string) []imap.Cap {
-	words := strings.Fields(s)
-	if len(words) == 0 {
-		return nil
-	}
-	caps := make([]imap.Cap, len(words))
-	for i, w := range words {
-		caps[i] = imap.Cap(w)
-	}
-	return caps
-}
-
-// id parses
-//
-//	id-response      = "ID" SP id-params-list
-//	id-params-list   = "(" *(string SP nstring) ")" / nil
-func (p *scanner) id(string) Response {
-	d := &IDData{}
-	if p.null() {
-		return d
-	}
-	if !p.take('(') {
-		return nil
-	}
-	d.Params = imap.Params{}
-	for !p.take(')') {
-		key, ok := p.idString()
-		if !ok {
-			return nil
-		}
-		value, ok := p.idString()
-		if !ok {
-			return nil
-		}
-		d.Params = append(d.Params, imap.Param{Name: key, Value: value})
-	}
-	return d
-}
-
-func (p *scanner) idString() (string, bool) {
-	v, _, ok := p.nstring()
-	if !ok {
-		if v = p.word(); v != "" {
-			p.defect("string without quotes", v)
-			ok = true
-		}
-	}
-	return v, ok
-}
-
-// vanished parses
-//
-//	expunged-resp = "VANISHED" [SP "(EARLIER)"] SP known-uids
-func (p *scanner) vanished(string) Response {
-	d := &VanishedData{}
-	if p.take('(') {
-		d.Earlier = strings.EqualFold(p.word(), "EARLIER")
-		if !p.take(')') {
-			return nil
-		}
-	}
-	d.UIDs = parseSet[imap.UID](p)
-	return d
-}
-
-// decode returns a subject or name as people read it.
-func (p *scanner) decode(raw string) string {
-	for i := 0; i < len(raw); i++ {
-		c := raw[i]
-		if c >= ' ' && c < 0x7f && (c != '=' || i+1 == len(raw) || raw[i+1] != '?') {
-			continue
-		}
-		if p.o.Decode != nil {
-			return p.o.Decode(raw)
-		}
-		return charset.DecodeHeader(raw)
-	}
-	return raw
+func appendNumbered(dst []byte, n uint32, name string) []byte {
+	return append(AppendNumber(append(dst, "* "...), n), name...)
 }

@@ -24,31 +24,8 @@ func ErrorKind(code imap.Code, text string) error {
 			return k.kind
 		}
 	}
-	switch code {
-	case imap.CodeAuthenticationFailed, imap.CodeAuthorizationFailed, imap.CodeExpired, "WEBALERT":
-		return imap.ErrAuth
-	case imap.CodeNonExistent, imap.CodeTryCreate:
-		return imap.ErrNotFound
-	case imap.CodeAlreadyExists:
-		return imap.ErrExists
-	case imap.CodeOverQuota:
-		return imap.ErrOverQuota
-	case imap.CodeTooBig:
-		return imap.ErrTooBig
-	case "THROTTLED":
-		return imap.ErrThrottled
-	case imap.CodeUnavailable, imap.CodeInUse, imap.CodeServerBug:
-		return imap.ErrUnavailable
-	case imap.CodeReadOnly:
-		return imap.ErrReadOnly
-	case imap.CodeExpungeIssued:
-		return imap.ErrExpunged
-	case imap.CodePrivacyRequired:
-		return imap.ErrInsecure
-	case imap.CodeUnknownCTE, imap.CodeBadCharset, imap.CodeUseAttr:
-		return imap.ErrUnsupported
-	case imap.CodeClosed:
-		return imap.ErrNotSelected
+	if kind := codes.find(string(code)); kind != nil {
+		return *kind
 	}
 	return nil
 }

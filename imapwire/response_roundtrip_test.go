@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"restante/imap"
+	"restante/internal/maildate"
 )
 
 // generator makes random values that the grammar can carry.
@@ -91,7 +92,7 @@ func (g generator) envelope() *imap.Envelope {
 	if g.IntN(2) == 0 {
 		e.RawDate = "Mon, 6 May 2024 10:00:00 +0200"
 	}
-	e.Date, _ = imap.ParseDate(e.RawDate)
+	e.Date, _ = maildate.Parse(e.RawDate)
 	e.RawSubject = g.text()
 	e.HasSubject = e.RawSubject != "" || g.IntN(2) == 0
 	e.Subject = e.RawSubject
@@ -143,11 +144,11 @@ func (g generator) part(depth int, extended bool) *imap.Part {
 
 func (g generator) status() imap.Status {
 	s := imap.Status{Mailbox: g.name(), Items: imap.StatusItems(g.IntN(256))}
-	for _, x := range statusNames {
-		if !s.Items.Has(x.item) {
+	for _, x := range statusItems.all {
+		if !s.Items.Has(x.row.item) {
 			continue
 		}
-		switch n := g.Uint32(); x.item {
+		switch n := g.Uint32(); x.row.item {
 		case imap.StatusMessages:
 			s.Messages = n
 		case imap.StatusRecent:

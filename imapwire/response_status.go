@@ -1,7 +1,6 @@
 package imapwire
 
 import (
-	"strconv"
 	"strings"
 
 	"restante/imap"
@@ -67,153 +66,39 @@ func (p *scanner) statusText(tag, status string) *StatusResponse {
 	return r
 }
 
-// cutCode splits a response code from the text behind it at the bracket that closes it, which is
-// not one in a string or a list. Brackets that come in pairs belong to the code.
-func cutCode(s string) (code, rest string, ok bool) {
-	depth, list, quoted := 0, 0, false
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case quoted:
-			if c == '\\' {
-				i++
-			} else if c == '"' {
-				quoted = false
-			}
-		case c == '"':
-			quoted = true
-		case c == '(':
-			list++
-		case c == ')':
-			list--
-		case c == '[' && list <= 0:
-			depth++
-		case c == ']' && list <= 0:
-			if depth == 0 {
-				return s[:i], s[i+1:], true
-			}
-			depth--
+func (*StatusResponse) response() {}
+
+// AppendStatusResponse appends a status response (RFC 9051 §7.1). tag is "*" for an untagged one;
+// code and args may be "". Text that is not allowed in a line, or missing, is replaced: the grammar
+// of RFC 3501 wants some.
+func AppendStatusResponse(dst []byte, tag, status string, code imap.Code, args, text string) []byte {
+	dst = append(append(dst, tag...), ' ')
+	dst = append(append(dst, status...), ' ')
+	if code != "" {
+		dst = append(append(dst, '['), code...)
+		if args != "" {
+			dst = append(append(dst, ' '), args...)
 		}
+		dst = append(dst, "] "...)
+	} else if text != "" && text[0] == '[' {
+		dst = append(dst, "- "...) // it would be read as a code
 	}
-	// Something in it is not closed: any bracket will do.
-	return strings.Cut(s, "]")
+	return appendCRLF(appendLine(dst, text))
 }
 
-// num returns the first number of the arguments. Zero is what some servers send when they do not
-// know, and no code that has a number can mean it.
-func (r *StatusResponse) num(code imap.Code, bits int) (uint64, bool) {
-	if r.Code != code {
-		return 0, false
+// appendLine appends text without line ends and NUL, "." when there is none.
+func appendLine(dst []byte, text string) []byte {
+	if text == "" {
+		return append(dst, '.')
 	}
-	w, _, _ := strings.Cut(r.Args, " ")
-	n, err := strconv.ParseUint(w, 10, bits)
-	return n, err == nil && n > 0
-}
-
-// UIDNext returns the argument of UIDNEXT (RFC 9051 §7.1).
-func (r *StatusResponse) UIDNext() (imap.UID, bool) {
-	n, ok := r.num(imap.CodeUIDNext, 32)
-	return imap.UID(n), ok
-}
-
-// UIDValidity returns the argument of UIDVALIDITY (RFC 9051 §7.1).
-func (r *StatusResponse) UIDValidity() (uint32, bool) {
-	n, ok := r.num(imap.CodeUIDValidity, 32)
-	return uint32(n), ok
-}
-
-// Unseen returns the argument of UNSEEN (RFC 3501 §7.1): the first message without \Seen.
-func (r *StatusResponse) Unseen() (imap.SeqNum, bool) {
-	n, ok := r.num(imap.CodeUnseen, 32)
-	return imap.SeqNum(n), ok
-}
-
-// HighestModSeq returns the argument of HIGHESTMODSEQ (RFC 7162 §3.1.2.1).
-func (r *StatusResponse) HighestModSeq() (imap.ModSeq, bool) {
-	n, ok := r.num("HIGHESTMODSEQ", 64)
-	return imap.ModSeq(n), ok
-}
-
-// PermanentFlags returns the argument of PERMANENTFLAGS (RFC 9051 §7.1). An empty list says that
-// no flag can be changed for good.
-func (r *StatusResponse) PermanentFlags() ([]imap.Flag, bool) {
-	if r.Code != imap.CodePermanentFlags {
-		return nil, false
-	}
-	p := scanner{s: r.Args}
-	p.take('(')
-	return p.flagList(), true
-}
-
-// Capabilities returns the argument of CAPABILITY (RFC 9051 §7.1).
-func (r *StatusResponse) Capabilities() ([]imap.Cap, bool) {
-	if r.Code != imap.CodeCapability {
-		return nil, false
-	}
-	return parseCaps(r.Args), true
-}
-
-// BadCharset returns the character sets that BADCHARSET recommends (RFC 9051 §7.1).
-func (r *StatusResponse) BadCharset() ([]string, bool) {
-	if r.Code != imap.CodeBadCharset {
-		return nil, false
-	}
-	var out []string
-	p := scanner{s: r.Args}
-	p.take('(')
-	for !p.take(')') {
-		v, ok := p.astring()
-		if !ok {
-			break
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if c == '\r' || c == '\n' || c == 0 {
+			c = ' '
 		}
-		out = append(out, v)
+		dst = append(dst, c)
 	}
-	return out, true
+	return dst
 }
 
-// AppendUID returns the argument of APPENDUID (RFC 4315 §3). It reports false when the server
-// did not say enough.
-func (r *StatusResponse) AppendUID() (imap.AppendResult, bool) {
-	var res imap.AppendResult
-	f := strings.Fields(r.Args)
-	if r.Code != imap.CodeAppendUID || len(f) < 2 {
-		return res, false
-	}
-	valid, err := strconv.ParseUint(f[0], 10, 32)
-	uids, err2 := imap.ParseUIDSet(f[1])
-	if err != nil || err2 != nil || valid == 0 || uids.Dynamic() {
-		return res, false
-	}
-	return imap.AppendResult{UIDValidity: uint32(valid), UIDs: uids}, true
-}
-
-// CopyUID returns the argument of COPYUID (RFC 4315 §3). It reports false when the server did not
-// say enough, or names more UIDs on one side than on the other: the command has succeeded even so.
-func (r *StatusResponse) CopyUID() (imap.CopyResult, bool) {
-	var res imap.CopyResult
-	f := strings.Fields(r.Args)
-	if r.Code != imap.CodeCopyUID || len(f) < 3 {
-		return res, false
-	}
-	valid, err := strconv.ParseUint(f[0], 10, 32)
-	src, srcLen := uidRanges(f[1])
-	dst, dstLen := uidRanges(f[2])
-	if err != nil || valid == 0 || srcLen == 0 || srcLen != dstLen {
-		return res, false
-	}
-	return imap.CopyResult{UIDValidity: uint32(valid), Source: src, Dest: dst}, true
-}
-
-// uidRanges parses a set in the order in which it is written, and counts its UIDs; 0 is an error.
-func uidRanges(s string) (ranges []imap.Range[imap.UID], n uint64) {
-	ranges, err := imap.ParseRanges[imap.UID](s)
-	if err != nil {
-		return nil, 0
-	}
-	for _, r := range ranges {
-		if r.First == 0 || r.Last == 0 {
-			return nil, 0
-		}
-		n += uint64(max(r.First, r.Last)-min(r.First, r.Last)) + 1
-	}
-	return ranges, n
-}
+func appendCRLF(dst []byte) []byte { return append(dst, '\r', '\n') }

@@ -1,8 +1,20 @@
 package imapwire
 
 import (
+	"bytes"
+	"math"
+	"strings"
+
 	"restante/imap"
 )
+
+func init() {
+	commands.add("SEARCH", command{parse: parseSearch, uid: true})
+	responses.add("SEARCH", (*scanner).search)
+	responses.add("SORT", (*scanner).search)
+	internToggles(new(SearchReturn).toggles())
+	codes.add(string(imap.CodeBadCharset), imap.ErrUnsupported)
+}
 
 // Search looks for messages (RFC 9051 §6.4.4, §6.4.9).
 type Search struct {
@@ -10,6 +22,9 @@ type Search struct {
 	Charset string        // as written; "" when the command names none
 	Return  *SearchReturn // nil: the old form, answered with SEARCH in IMAP4rev1
 	Key     imap.SearchKey
+
+	// ReturnOptions are other result options (RFC 4466 §2.6.1), with Return: PARTIAL, UPDATE.
+	ReturnOptions []Option
 }
 
 // SearchReturn are the result options of SEARCH RETURN (RFC 9051 §6.4.4). None is All.
@@ -18,15 +33,18 @@ type SearchReturn struct{ Min, Max, All, Count, Save bool }
 // Name returns "SEARCH" or "UID SEARCH".
 func (c *Search) Name() string { return uidName(c.UID, "SEARCH") }
 
-func (r *SearchReturn) options() []option {
-	return []option{{"MIN", &r.Min}, {"MAX", &r.Max}, {"ALL", &r.All}, {"COUNT", &r.Count}, {"SAVE", &r.Save}}
+func (r *SearchReturn) toggles() []toggle {
+	return []toggle{{"MIN", &r.Min}, {"MAX", &r.Max}, {"ALL", &r.All}, {"COUNT", &r.Count}, {"SAVE", &r.Save}}
 }
 
 // AppendArgs appends result options, charset and keys.
 func (c *Search) AppendArgs(e *Encoder) {
+	if c.Return == nil && len(c.ReturnOptions) > 0 {
+		e.fail("SEARCH: options without RETURN", c.ReturnOptions[0].Name())
+	}
 	if c.Return != nil {
 		e.raw(" RETURN (")
-		e.options(c.Return.options())
+		e.options(c.Return.toggles(), c.ReturnOptions)
 		e.raw(")")
 	}
 	if c.Charset != "" {
@@ -34,151 +52,14 @@ func (c *Search) AppendArgs(e *Encoder) {
 		e.AString(c.Charset)
 	}
 	e.SP()
-	e.searchProgram(c.Key)
-}
-
-// searchProgram appends a key; that all keys of a command must match needs no parentheses.
-func (e *Encoder) searchProgram(k imap.SearchKey) {
-	if k.Op != imap.SearchAnd || len(k.Keys) < 2 {
-		e.searchKey(k, 0)
-		return
-	}
-	for i, sub := range k.Keys {
-		if i > 0 {
-			e.SP()
-		}
-		e.searchKey(sub, 1)
-	}
-}
-
-// maxSearchDepth bounds how deep NOT, OR and parentheses go. Clients write long lists of
-// alternatives as nested ORs, so it is not small.
-const maxSearchDepth = 1000
-
-// searchKey appends one key.
-func (e *Encoder) searchKey(k imap.SearchKey, depth int) {
-	if depth > maxSearchDepth {
-		e.fail("search key: too deep", string(k.Op))
-		return
-	}
-	switch k.Op {
-	case imap.SearchAnd:
-		switch len(k.Keys) {
-		case 0:
-			e.raw("ALL")
-		case 1:
-			e.searchKey(k.Keys[0], depth+1)
-		default:
-			e.list(len(k.Keys), func(i int) { e.searchKey(k.Keys[i], depth+1) })
-		}
-		return
-	case imap.SearchOr, imap.SearchNot:
-		want := 2
-		if k.Op == imap.SearchNot {
-			want = 1
-		}
-		if len(k.Keys) != want {
-			e.fail("search key: wrong number of operands", string(k.Op))
-			return
-		}
-		e.raw(string(k.Op))
-		for _, sub := range k.Keys {
-			e.SP()
-			e.searchKey(sub, depth+1)
-		}
-		return
-	case imap.SearchSeq:
-		e.NumSet(k.Set)
-		return
-	case imap.SearchRaw:
-		e.Raw(k.Text)
-		return
-	}
-	arg, ok := searchArgs[k.Op]
-	if !ok {
-		e.fail("search key", string(k.Op))
-		return
-	}
-	e.raw(string(k.Op))
-	switch arg {
-	case argNone:
-		return
-	case argHeader:
-		e.SP()
-		e.AString(k.Name)
-	}
-	e.SP()
-	switch arg {
-	case argText, argHeader:
-		e.String(k.Text)
-	case argDate:
-		e.date(k.Date)
-	case argSize:
-		e.Number(k.Size)
-	case argFlag:
-		e.Atom(string(k.Flag))
-	case argUID:
-		e.NumSet(k.Set)
-	}
-}
-
-// searchArg is what follows the name of a search key.
-type searchArg uint8
-
-const (
-	argNone   searchArg = iota
-	argText             // SP astring
-	argHeader           // SP header-fld-name SP astring
-	argDate             // SP date
-	argSize             // SP number64
-	argFlag             // SP flag-keyword
-	argUID              // SP sequence-set
-)
-
-// searchArgs are the search keys that have a name of their own:
-//
-//	search-key = "ALL" / "ANSWERED" / "BCC" SP astring / "BEFORE" SP date / ...
-var searchArgs = map[imap.SearchOp]searchArg{
-	imap.SearchAll:        argNone,
-	imap.SearchAnswered:   argNone,
-	imap.SearchBcc:        argText,
-	imap.SearchBefore:     argDate,
-	imap.SearchBody:       argText,
-	imap.SearchCc:         argText,
-	imap.SearchDeleted:    argNone,
-	imap.SearchDraft:      argNone,
-	imap.SearchFlagged:    argNone,
-	imap.SearchFrom:       argText,
-	imap.SearchHeader:     argHeader,
-	imap.SearchKeyword:    argFlag,
-	imap.SearchLarger:     argSize,
-	imap.SearchNew:        argNone,
-	imap.SearchOld:        argNone,
-	imap.SearchOn:         argDate,
-	imap.SearchRecent:     argNone,
-	imap.SearchSeen:       argNone,
-	imap.SearchSentBefore: argDate,
-	imap.SearchSentOn:     argDate,
-	imap.SearchSentSince:  argDate,
-	imap.SearchSince:      argDate,
-	imap.SearchSmaller:    argSize,
-	imap.SearchSubject:    argText,
-	imap.SearchText:       argText,
-	imap.SearchTo:         argText,
-	imap.SearchUID:        argUID,
-	imap.SearchUnanswered: argNone,
-	imap.SearchUndeleted:  argNone,
-	imap.SearchUndraft:    argNone,
-	imap.SearchUnflagged:  argNone,
-	imap.SearchUnkeyword:  argFlag,
-	imap.SearchUnseen:     argNone,
+	e.searchProgram(&c.Key)
 }
 
 // parseSearch parses
 //
 //	search             = "SEARCH" [search-return-opts] SP search-program
 //	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-//	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE"
+//	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / search-ret-opt-ext
 //	search-program     = ["CHARSET" SP charset SP] search-key *(SP search-key)
 func parseSearch(l *lexer, uid bool) Command {
 	c := &Search{UID: uid}
@@ -186,7 +67,7 @@ func parseSearch(l *lexer, uid bool) Command {
 	if l.keyword("RETURN") {
 		c.Return = new(SearchReturn)
 		l.sp("search-return-opts")
-		l.list("search-return-opts", true, func() { l.option("search-return-opt", c.Return.options()) })
+		c.ReturnOptions = l.options("search-return-opts", "search-return-opt", true, c.Return.toggles(), &searchReturns)
 		l.sp("search")
 	}
 	if l.keyword("CHARSET") {
@@ -198,87 +79,130 @@ func parseSearch(l *lexer, uid bool) Command {
 		l.sp("search-program")
 	}
 	p := searchParser{lexer: l}
-	keys := []imap.SearchKey{p.key(1)}
+	c.Key = p.key()
+	if l.peek() != ' ' {
+		return c
+	}
+	keys := append(make([]imap.SearchKey, 0, 2), c.Key)
 	for l.take(' ') {
-		keys = append(keys, p.key(1))
+		keys = append(keys, p.key())
 	}
-	if c.Key = keys[0]; len(keys) > 1 {
-		c.Key = imap.And(keys...)
-	}
+	c.Key = imap.And(keys...)
 	return c
 }
 
-// searchParser counts the keys of one SEARCH.
-type searchParser struct {
-	*lexer
-	keys int
+// SearchData is SEARCH (RFC 3501 §7.2.5) or SORT (RFC 5256 §4), which Name
+// tells. Whether the numbers are UIDs is up to the command. They are in the order in which they
+// came; zeros and numbers that do not fit are left out.
+type SearchData struct {
+	Name   string
+	Nums   []uint32
+	ModSeq imap.ModSeq // 0 when the server did not say (RFC 7162 §3.1.6)
 }
 
-// key parses
-//
-//	search-key = <name> [arguments] / "NOT" SP search-key / "OR" SP search-key SP search-key /
-//	             sequence-set / "(" search-key *(SP search-key) ")"
-func (p *searchParser) key(depth int) (k imap.SearchKey) {
-	p.keys++
-	switch {
-	case p.err != nil:
-		return k
-	case depth > maxSearchDepth:
-		p.fail("search-key", "nested too deep")
-		return k
-	case p.keys > maxList:
-		p.fail("search-key", "too many keys")
-		return k
+func (*SearchData) response() {}
+
+// parseNumbers is the fast path for the longest of all responses: SEARCH with nothing but numbers
+// and single spaces. It returns nil for everything else.
+func parseNumbers(frame []byte) Response {
+	const prefix = "* SEARCH"
+	if len(frame) < len(prefix) || string(frame[:len(prefix)]) != prefix {
+		return nil
 	}
-	start := p.pos
-	switch c := p.peek(); {
-	case c == '(':
-		p.list("search-key", false, func() { k.Keys = append(k.Keys, p.key(depth+1)) })
-		if len(k.Keys) == 1 {
-			return k.Keys[0]
+	rest := bytes.TrimRight(frame[len(prefix):], "\r\n ")
+	d := &SearchData{Name: "SEARCH"}
+	if len(rest) == 0 {
+		return d
+	}
+	if rest[0] != ' ' {
+		return nil
+	}
+	nums := make([]uint32, 0, bytes.Count(rest, []byte(" ")))
+	for i := 0; i < len(rest); {
+		if i++; i == len(rest) { // the space
+			return nil
 		}
-		k.Op = imap.SearchAnd
-		return k
-	case is(c, setChar):
-		return imap.SearchKey{Op: imap.SearchSeq, Set: p.numSet(false, "sequence-set")}
+		n := uint64(rest[i] - '0')
+		if n > 9 || n == 0 {
+			return nil
+		}
+		start := i
+		for i++; i < len(rest); i++ {
+			c := rest[i] - '0'
+			if c > 9 {
+				break
+			}
+			n = n*10 + uint64(c)
+		}
+		if n > math.MaxUint32 || i-start > 10 || i < len(rest) && rest[i] != ' ' {
+			return nil
+		}
+		nums = append(nums, uint32(n))
 	}
-	k.Op = imap.SearchOp(p.word("search-key"))
-	switch k.Op {
-	case imap.SearchNot:
-		p.sp("search-key")
-		k.Keys = []imap.SearchKey{p.key(depth + 1)}
-		return k
-	case imap.SearchOr:
-		p.sp("search-key")
-		a := p.key(depth + 1)
-		p.sp("search-key")
-		k.Keys = []imap.SearchKey{a, p.key(depth + 1)}
-		return k
+	d.Nums = nums
+	return d
+}
+
+// search parses
+//
+//	"SEARCH" *(SP nz-number) [SP "(" "MODSEQ" SP mod-sequence-value ")"]
+func (p *scanner) search(name string) Response {
+	d := &SearchData{Name: name}
+	for {
+		p.space()
+		switch {
+		case p.atEnd():
+			return d
+		case p.take('('):
+			if !strings.EqualFold(p.word(), "MODSEQ") {
+				return nil
+			}
+			n, ok := p.number()
+			if !ok || !p.take(')') {
+				return nil
+			}
+			d.ModSeq = imap.ModSeq(max(n, 0))
+			continue
+		case p.null():
+			p.defect("NIL for an empty list", "NIL")
+			continue
+		}
+		start := p.i
+		n, ok := p.number32()
+		switch {
+		case p.i == start:
+			return nil
+		case ok && n > 0:
+			d.Nums = append(d.Nums, n)
+		default:
+			p.defect("not a message number", p.near(start))
+		}
 	}
-	arg, ok := searchArgs[k.Op]
-	if !ok {
-		p.failAt(start, "search-key", "no such key")
-		return k
+}
+
+// AppendSearch appends SEARCH (RFC 3501 §7.2.5).
+func AppendSearch[N imap.Num | ~uint32](dst []byte, nums []N) []byte {
+	dst = append(dst, "* SEARCH"...)
+	for _, n := range nums {
+		dst = AppendNumber(append(dst, ' '), uint32(n))
 	}
-	if arg == argNone {
-		return k
+	return appendCRLF(dst)
+}
+
+// BadCharset returns the character sets that BADCHARSET recommends (RFC 9051 §7.1).
+func (r *StatusResponse) BadCharset() ([]string, bool) {
+	if r.Code != imap.CodeBadCharset {
+		return nil, false
 	}
-	p.sp("search-key")
-	switch arg {
-	case argHeader:
-		k.Name = string(p.astring("header-fld-name"))
-		p.sp("search-key")
-		k.Text = string(p.astring("search-key"))
-	case argText:
-		k.Text = string(p.astring("search-key"))
-	case argDate:
-		k.Date = p.date("date")
-	case argSize:
-		k.Size = p.number64("number64")
-	case argFlag:
-		k.Flag = imap.Flag(p.atom("flag-keyword"))
-	case argUID:
-		k.Set = p.numSet(true, "sequence-set")
+	var out []string
+	p := scanner{s: r.Args}
+	p.take('(')
+	for !p.take(')') {
+		v, ok := p.astring()
+		if !ok {
+			break
+		}
+		out = append(out, v)
 	}
-	return k
+	return out, true
 }

@@ -1,13 +1,17 @@
 package imapwire
 
-import "bytes"
+import "restante/imap"
+
+func init() {
+	commands.add("SELECT", command{parse: parseSelect})
+	commands.add("EXAMINE", command{parse: parseExamine})
+}
 
 // Select opens a mailbox (RFC 9051 §6.3.2), or with Examine opens it read-only (RFC 9051 §6.3.3).
 type Select struct {
 	Mailbox string
 	Examine bool
-	// Params are select-params (RFC 4466 §2.4) as written: "CONDSTORE", "QRESYNC (67890007 20050715194045000)".
-	Params []string
+	Params  []Option // select-params (RFC 4466 §2.1): CONDSTORE, QRESYNC
 }
 
 // Name returns "SELECT" or "EXAMINE".
@@ -22,10 +26,7 @@ func (c *Select) Name() string {
 func (c *Select) AppendArgs(e *Encoder) {
 	e.SP()
 	e.Mailbox(c.Mailbox)
-	if len(c.Params) > 0 {
-		e.SP()
-		e.list(len(c.Params), func(i int) { e.Raw(c.Params[i]) })
-	}
+	e.modifiers(c.Params)
 }
 
 // parseSelect parses
@@ -33,14 +34,22 @@ func (c *Select) AppendArgs(e *Encoder) {
 //	select        = "SELECT" SP mailbox [select-params]
 //	select-params = SP "(" select-param *(SP select-param) ")"
 //	select-param  = select-param-name [SP select-param-value]
+//
+// Parameters that no file registers are a RawOption.
 func parseSelect(l *lexer, _ bool) Command {
 	c := new(Select)
 	l.sp("select")
 	c.Mailbox = l.mailbox("mailbox")
 	if l.take(' ') {
 		l.list("select-params", false, func() {
-			if p := l.taggedExt("select-param"); l.err == nil {
-				c.Params = append(c.Params, p)
+			start := l.pos
+			if parse := selectParams.find(l.word("select-param")); parse != nil {
+				c.Params = append(c.Params, (*parse)(l))
+				return
+			}
+			if l.err == nil {
+				l.pos = start
+				c.Params = append(c.Params, l.rawOption("select-param"))
 			}
 		})
 	}
@@ -56,47 +65,26 @@ func parseExamine(l *lexer, _ bool) Command {
 	return c
 }
 
-// taggedExt parses a parameter of an extension and returns it as written, its name in upper case:
-//
-//	tagged-ext-label [SP (tagged-ext-simple / "(" [tagged-ext-comp] ")")]
-//
-// A name is told from a simple value by its first octet, which is a letter. Literals are refused.
-func (l *lexer) taggedExt(production string) string {
-	p := l.word(production)
-	if l.err != nil || !bytes.HasPrefix(l.buf[l.pos:], []byte(" ")) || l.pos+1 == len(l.buf) {
-		return p
-	}
-	start := l.pos
-	switch c := l.buf[l.pos+1]; {
-	case is(c, setChar):
-		l.pos++
-		l.span(setChar)
-	case c == '(':
-		l.pos++
-		l.parens(production)
-	}
-	return p + string(l.buf[start:l.pos])
+// UIDNext returns the argument of UIDNEXT (RFC 9051 §7.1).
+func (r *StatusResponse) UIDNext() (imap.UID, bool) {
+	n, ok := r.num(imap.CodeUIDNext, 32)
+	return imap.UID(n), ok
 }
 
-// parens consumes a parenthesis and what is in it.
-func (l *lexer) parens(production string) {
-	for depth := 0; l.err == nil; {
-		switch c := l.peek(); {
-		case c == '(':
-			depth++
-			l.pos++
-		case c == ')':
-			depth--
-			l.pos++
-			if depth == 0 {
-				return
-			}
-		case c == '"':
-			l.quoted(production)
-		case c == ' ':
-			l.pos++
-		default:
-			l.span1(listChar, production, "a value")
-		}
-	}
+// UIDValidity returns the argument of UIDVALIDITY (RFC 9051 §7.1).
+func (r *StatusResponse) UIDValidity() (uint32, bool) {
+	n, ok := r.num(imap.CodeUIDValidity, 32)
+	return uint32(n), ok
+}
+
+// Unseen returns the argument of UNSEEN (RFC 3501 §7.1): the first message without \Seen.
+func (r *StatusResponse) Unseen() (imap.SeqNum, bool) {
+	n, ok := r.num(imap.CodeUnseen, 32)
+	return imap.SeqNum(n), ok
+}
+
+// HighestModSeq returns the argument of HIGHESTMODSEQ (RFC 7162 §3.1.2.1).
+func (r *StatusResponse) HighestModSeq() (imap.ModSeq, bool) {
+	n, ok := r.num("HIGHESTMODSEQ", 64)
+	return imap.ModSeq(n), ok
 }

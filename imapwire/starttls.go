@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("STARTTLS", command{parse: bare[StartTLS]}) }
+
 // StartTLS starts TLS on the connection (RFC 9051 §6.2.1).
 //
 //	"STARTTLS"

@@ -2,6 +2,8 @@ package imapwire
 
 import "restante/imap"
 
+func init() { commands.add("STORE", command{parse: parseStore, uid: true}) }
+
 // Store changes the flags of messages (RFC 9051 §6.4.6, §6.4.9).
 type Store struct {
 	UID    bool
@@ -9,15 +11,18 @@ type Store struct {
 	Op     imap.StoreOp
 	Silent bool // the new flags need not be told
 	Flags  []imap.Flag
+
+	Modifiers []Option // store-modifiers (RFC 4466 §2.5): UNCHANGEDSINCE
 }
 
 // Name returns "STORE" or "UID STORE".
 func (c *Store) Name() string { return uidName(c.UID, "STORE") }
 
-// AppendArgs appends the set, the operation and the flags.
+// AppendArgs appends the set, the modifiers, the operation and the flags.
 func (c *Store) AppendArgs(e *Encoder) {
 	e.SP()
 	e.NumSet(c.Set)
+	e.modifiers(c.Modifiers)
 	e.SP()
 	switch c.Op {
 	case imap.StoreAdd:
@@ -35,13 +40,18 @@ func (c *Store) AppendArgs(e *Encoder) {
 
 // parseStore parses
 //
-//	store           = "STORE" SP sequence-set SP store-att-flags
+//	store           = "STORE" SP sequence-set [SP store-modifiers] SP store-att-flags
+//	store-modifiers = "(" store-modifier *(SP store-modifier) ")"
 //	store-att-flags = (["+" / "-"] "FLAGS" [".SILENT"]) SP (flag-list / (flag *(SP flag)))
 func parseStore(l *lexer, uid bool) Command {
 	c := &Store{UID: uid}
 	l.sp("store")
 	c.Set = l.numSet(uid, "sequence-set")
 	l.sp("store")
+	if l.peek() == '(' {
+		c.Modifiers = l.options("store-modifiers", "store-modifier", false, nil, &storeModifiers)
+		l.sp("store")
+	}
 	start := l.pos
 	switch {
 	case l.take('+'):
@@ -66,37 +76,4 @@ func parseStore(l *lexer, uid bool) Command {
 		}
 	}
 	return c
-}
-
-// flagList parses
-//
-//	flag-list = "(" [flag *(SP flag)] ")"
-func (l *lexer) flagList() (flags []imap.Flag) {
-	l.list("flag-list", true, func() { flags = append(flags, l.flag()) })
-	return flags
-}
-
-// systemFlags are the flags with a backslash that a message can be given.
-var systemFlags = []imap.Flag{imap.Answered, imap.Flagged, imap.Deleted, imap.Seen, imap.Draft}
-
-// flag parses
-//
-//	flag         = "\Answered" / "\Flagged" / "\Deleted" / "\Seen" / "\Draft" / flag-keyword
-//	flag-keyword = atom
-//
-// \Recent is not among them (RFC 9051 §2.3.2), nor is any flag-extension, which no client may make up.
-func (l *lexer) flag() imap.Flag {
-	start := l.pos
-	if !l.take('\\') {
-		return imap.Flag(l.atom("flag"))
-	}
-	l.atom("flag")
-	name := imap.Flag(l.buf[start:l.pos])
-	for _, f := range systemFlags {
-		if f.Equal(name) {
-			return f
-		}
-	}
-	l.failAt(start, "flag", "no such system flag")
-	return ""
 }

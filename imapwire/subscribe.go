@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("SUBSCRIBE", command{parse: parseSubscribe}) }
+
 // Subscribe adds a name to the subscribed ones (RFC 9051 §6.3.7).
 type Subscribe struct{ Mailbox string }
 

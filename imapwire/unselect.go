@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("UNSELECT", command{parse: bare[Unselect]}) }
+
 // Unselect leaves the mailbox as it is (RFC 9051 §6.4.2).
 //
 //	"UNSELECT"

@@ -1,5 +1,7 @@
 package imapwire
 
+func init() { commands.add("UNSUBSCRIBE", command{parse: parseUnsubscribe}) }
+
 // Unsubscribe takes a name from the subscribed ones (RFC 9051 §6.3.8).
 type Unsubscribe struct{ Mailbox string }
 

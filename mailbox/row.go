@@ -39,7 +39,7 @@ func (d Date) Time() time.Time {
 	return time.Unix(int64(d)>>zoneBits, 0).In(time.FixedZone("", offset))
 }
 
-// Saved is when a message came into its mailbox (RFC 8514 §1): seconds since the year 2000, 0 when
+// Saved is when a message came into its mailbox (RFC 8514 §3): seconds since the year 2000, 0 when
 // nobody noted it.
 type Saved uint32
 

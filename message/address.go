@@ -6,12 +6,10 @@ import (
 	"restante/imap"
 )
 
-// ParseAddresses parses the value of an address field (RFC 5322 §3.4, §4.4), on one line. It takes
+// appendAddresses parses the value of an address field (RFC 5322 §3.4, §4.4), on one line. It takes
 // whatever senders write and loses no address: separators may be semicolons, quotes and comments
-// may be left open, angle brackets missing. What has no "@" is a Mailbox without a Host.
-func ParseAddresses(s string) []imap.Address { return appendAddresses(nil, s, len(s)) }
-
-// appendAddresses appends about room addresses at most.
+// may be left open, angle brackets missing. What has no "@" is a Mailbox without a Host. It appends
+// about room addresses at most.
 func appendAddresses(list []imap.Address, s string, room int) []imap.Address {
 	p := addressParser{lexer: lexer{s: s}}
 	for room += len(list); p.i < len(p.s) && len(list) < room; {

@@ -59,15 +59,6 @@ func DecodePart(p *imap.Part, r io.Reader) (io.Reader, error) {
 	return &decoder{r: d, decode: new(crlfEncoder).decode}, nil
 }
 
-// DecodedSize returns how many octets DecodePart will yield for the body in r, which it reads.
-func DecodedSize(p *imap.Part, r io.Reader) (int64, error) {
-	d, err := DecodePart(p, r)
-	if err != nil {
-		return 0, err
-	}
-	return io.Copy(io.Discard, d)
-}
-
 // decoder is a reader that passes what r yields through a function. The function appends what it
 // makes of src to dst; at the end it is called once more with eof.
 type decoder struct {

@@ -32,7 +32,7 @@ type NewMessage struct {
 	Summary  []byte // what Details returns
 	Flags    []imap.Flag
 	Date     time.Time // internal date; zero is now
-	Saved    time.Time // when it came into the mailbox (RFC 8514 §1); zero is now
+	Saved    time.Time // when it came into the mailbox (RFC 8514 §3); zero is now
 	EmailID  EmailID   // 0: the store makes one
 	ThreadID ThreadID
 }

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"restante/imap"
 	"restante/imapwire"
+	"restante/internal/maildate"
 	"restante/message"
 )
 
@@ -43,7 +43,7 @@ func Build(st *message.Structure) Summary {
 	flags, part := byte(0), b.part[:0]
 	var unix int64
 	var day int64
-	if t, ok := imap.ParseDate(st.Envelope.RawDate); ok {
+	if t, ok := maildate.Parse(st.Envelope.RawDate); ok {
 		flags |= hasDate
 		unix, day = t.Unix(), dayOf(t)
 	}

@@ -16,6 +16,7 @@ import (
 	"restante/cmd/restante/internal/query"
 	"restante/imap"
 	"restante/imapclient"
+	"restante/internal/maildate"
 	"restante/message"
 )
 
@@ -188,7 +189,7 @@ func headerDate(f io.ReadSeeker) (time.Time, error) {
 		}
 	}
 	for value := range message.HeaderValues(header.String(), "Date") {
-		if t, ok := imap.ParseDate(value); ok {
+		if t, ok := maildate.Parse(value); ok {
 			return t, nil
 		}
 	}

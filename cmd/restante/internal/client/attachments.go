@@ -13,6 +13,7 @@ import (
 
 	"restante/cmd/restante/internal/config"
 	"restante/imap"
+	"restante/message"
 )
 
 // savedJSON is a saved attachment.
@@ -33,7 +34,7 @@ func (v *messageView) saveAttachments(ctx context.Context) error {
 	}
 	var parts []*imap.Part
 	if m.Structure != nil {
-		parts = m.Structure.Attachments()
+		parts = message.Attachments(m.Structure)
 	}
 	if len(parts) == 0 {
 		return v.out.Printf("the message has no attachments")
@@ -76,7 +77,7 @@ func (v *messageView) save(ctx context.Context, root *os.Root, p *imap.Part) (na
 
 // fileName returns the name to save a part by: its own, made safe, or one made of its number.
 func fileName(p *imap.Part) string {
-	name := strings.TrimLeft(p.Filename(), ".-")
+	name := strings.TrimLeft(message.Filename(p), ".-")
 	if name != "" {
 		return name
 	}

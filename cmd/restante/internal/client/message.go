@@ -9,6 +9,7 @@ import (
 
 	"restante/cmd/restante/internal/output"
 	"restante/imap"
+	"restante/message"
 )
 
 // messageJSON is a message as --json prints it.
@@ -59,7 +60,7 @@ func newMessageJSON(account, mailbox string, m *imap.Message) messageJSON {
 		j.Date = m.InternalDate
 	}
 	if m.Structure != nil {
-		for _, p := range m.Structure.Attachments() {
+		for _, p := range message.Attachments(m.Structure) {
 			j.Attachments = append(j.Attachments, newAttachment(p))
 		}
 	}
@@ -67,7 +68,7 @@ func newMessageJSON(account, mailbox string, m *imap.Message) messageJSON {
 }
 
 func newAttachment(p *imap.Part) attachmentJSON {
-	return attachmentJSON{Part: partID(p), Name: p.Filename(), Type: strings.ToLower(p.Type + "/" + p.Subtype), Size: decodedSize(p)}
+	return attachmentJSON{Part: partID(p), Name: message.Filename(p), Type: strings.ToLower(p.Type + "/" + p.Subtype), Size: decodedSize(p)}
 }
 
 // partID returns the number by which a part is fetched: the only part of a message is 1.

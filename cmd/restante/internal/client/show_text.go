@@ -179,7 +179,7 @@ func (v *messageView) printAttachments(root *imap.Part) error {
 		return nil
 	}
 	var b strings.Builder
-	for _, p := range root.Attachments() {
+	for _, p := range message.Attachments(root) {
 		a := newAttachment(p)
 		name := a.Name
 		if name == "" && p.Envelope != nil {

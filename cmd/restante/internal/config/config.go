@@ -45,6 +45,7 @@ type Limits struct {
 	LineLength         int      `toml:"line_length"`
 	CommandLiterals    int64    `toml:"command_literals"`
 	AppendLimit        int64    `toml:"append_limit"`
+	History            int      `toml:"history"`
 	CommandsBeforeAuth int      `toml:"commands_before_login"`
 	ErrorsBeforeAuth   int      `toml:"errors_before_login"`
 	Errors             int      `toml:"errors"`

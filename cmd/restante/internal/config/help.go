@@ -42,6 +42,8 @@ or the file that --config names; the server reads the one that --config names.
   line_length = 65536                # octets
   command_literals = 1048576
   append_limit = 134217728           # octets of a message; without it 128 MiB, by LMTP 50
+  history = 1048576                  # octets for each mailbox in which it is kept what was expunged,
+                                     # 16 a run of UIDs; who comes back after more reads all anew
   commands_before_login = 32
   errors_before_login = 3
   errors = 50

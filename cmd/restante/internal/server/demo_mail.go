@@ -10,6 +10,7 @@ import (
 	"restante/cmd/restante/internal/admin"
 	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
+	"restante/internal/maildate"
 	"restante/message"
 )
 
@@ -88,6 +89,6 @@ func (m demoMessage) load() (*mailfile.Message, error) {
 	}
 	text = mailfile.CRLF(text)
 	out := &mailfile.Message{Flags: m.flags, Size: int64(len(text)), Body: bytes.NewReader(text)}
-	out.Date, _ = imap.ParseDate(message.ParseBytes(text).Envelope.RawDate)
+	out.Date, _ = maildate.Parse(message.ParseBytes(text).Envelope.RawDate)
 	return out, nil
 }

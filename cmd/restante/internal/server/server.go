@@ -66,7 +66,7 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, err
 	}
-	if s.store, err = localstore.Open(c.Data, &localstore.Options{Log: log}); err != nil {
+	if s.store, err = localstore.Open(c.Data, &localstore.Options{Log: log, History: c.Limits.History}); err != nil {
 		return nil, err
 	}
 	key, err := secretKey(filepath.Join(c.Data, "auth.key"))

@@ -1,21 +1,23 @@
-package imap
+package message
 
 import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"restante/imap"
 )
 
-// tree makes parts of lines: the depth in spaces, the type, then words: "att" for an attachment,
+// parts makes parts of lines: the depth in spaces, the type, then words: "att" for an attachment,
 // "name=..." for a file name, "cid=..." for a Content-ID, "start=...".
-func tree(s string) *Part {
-	var stack []*Part
+func parts(s string) *imap.Part {
+	var stack []*imap.Part
 	for line := range strings.Lines(strings.Trim(s, "\n")) {
 		line = strings.TrimRight(line, "\n")
 		depth := len(line) - len(strings.TrimLeft(line, " "))
 		words := strings.Fields(line)
 		typ, subtype, _ := strings.Cut(words[0], "/")
-		p := &Part{Type: typ, Subtype: subtype}
+		p := &imap.Part{Type: typ, Subtype: subtype}
 		for _, w := range words[1:] {
 			switch k, v, _ := strings.Cut(w, "="); k {
 			case "att":
@@ -23,9 +25,9 @@ func tree(s string) *Part {
 			case "inline":
 				p.Disposition = "inline"
 			case "name":
-				p.Params = append(p.Params, Param{k, v})
+				p.Params = append(p.Params, imap.Param{Name: k, Value: v})
 			case "start":
-				p.Params = append(p.Params, Param{k, v})
+				p.Params = append(p.Params, imap.Param{Name: k, Value: v})
 			case "cid":
 				p.ContentID = v
 			}
@@ -40,7 +42,7 @@ func tree(s string) *Part {
 }
 
 func TestTextAndAttachments(t *testing.T) {
-	id := func(p *Part) string {
+	id := func(p *imap.Part) string {
 		if p == nil {
 			return "-"
 		}
@@ -99,27 +101,14 @@ multipart/mixed
  image/png cid=<1> att`, "text/plain", "-", "image/pngcid=<1>att"},
 		"empty related": {"multipart/related", "-", "-", ""},
 	} {
-		p := tree(c.tree)
+		p := parts(c.tree)
 		var got []string
-		for _, a := range p.Attachments() {
+		for _, a := range Attachments(p) {
 			got = append(got, a.ID)
 		}
 		if id(p.Text()) != c.text || id(p.HTML()) != c.html || strings.Join(got, " ") != c.attachments {
 			t.Errorf("%s: text %s, HTML %s, attachments %q; want %s, %s, %q", name, id(p.Text()), id(p.HTML()), strings.Join(got, " "), c.text, c.html, c.attachments)
 		}
-	}
-}
-
-func TestWalk(t *testing.T) {
-	p := tree("multipart/a\n multipart/b\n  text/c\n text/d")
-	var got []string
-	for p := range p.Walk() {
-		if got = append(got, p.Subtype); p.Subtype == "c" {
-			break
-		}
-	}
-	if s := strings.Join(got, " "); s != "a b c" {
-		t.Errorf("got %q", s)
 	}
 }
 
@@ -138,16 +127,16 @@ func TestFilename(t *testing.T) {
 		{"filename=" + strings.Repeat("ä", 300) + ".pdf", "", strings.Repeat("ä", 125) + ".pdf"},
 		{"filename=  ", "name=b", "b"},
 	} {
-		parse := func(s string) (out Params) {
+		parse := func(s string) (out imap.Params) {
 			for f := range strings.SplitSeq(s, ";") {
 				if name, value, ok := strings.Cut(f, "="); ok {
-					out = append(out, Param{name, value})
+					out = append(out, imap.Param{Name: name, Value: value})
 				}
 			}
 			return out
 		}
-		p := &Part{DispParams: parse(c.disposition), Params: parse(c.params)}
-		if got := p.Filename(); got != c.want {
+		p := &imap.Part{DispParams: parse(c.disposition), Params: parse(c.params)}
+		if got := Filename(p); got != c.want {
 			t.Errorf("%q, %q: got %q, want %q", c.disposition, c.params, got, c.want)
 		}
 	}
@@ -157,8 +146,8 @@ func FuzzFilename(f *testing.F) {
 	f.Add("../a\\b", "=?utf-8?q?..=2F?=")
 	f.Add("utf-8''..%2F%00", "\xff/\u202e")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		p := &Part{DispParams: Params{{"filename*", a}, {"filename", b}}, Params: Params{{"name", b}}}
-		name := p.Filename()
+		p := &imap.Part{DispParams: imap.Params{{Name: "filename*", Value: a}, {Name: "filename", Value: b}}, Params: imap.Params{{Name: "name", Value: b}}}
+		name := Filename(p)
 		if strings.ContainsAny(name, `/\`) || strings.ContainsFunc(name, unicode.IsControl) || len(name) > 255 ||
 			strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.ToValidUTF8(name, "") != name {
 			t.Fatalf("%q and %q make %q", a, b, name)

@@ -1,4 +1,4 @@
-package imap
+package maildate
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestParseDate(t *testing.T) {
+func TestParse(t *testing.T) {
 	for in, want := range map[string]string{
 		"Mon, 6 May 2024 10:00:00 +0200":                             "2024-05-06T10:00:00+02:00",
 		"6 May 2024 10:00:00 +0200":                                  "2024-05-06T10:00:00+02:00",
@@ -44,15 +44,15 @@ func TestParseDate(t *testing.T) {
 		"(":                                                          "-",
 		"":                                                           "-",
 	} {
-		got, ok := ParseDate(in)
+		got, ok := Parse(in)
 		if s := got.Format(time.RFC3339); ok && s != want || ok != (want != "-") || !ok && !got.IsZero() {
-			t.Errorf("ParseDate(%q) = %s %v, want %s", in, s, ok, want)
+			t.Errorf("Parse(%q) = %s %v, want %s", in, s, ok, want)
 		}
 	}
 }
 
 // What time.Format writes comes back as the same instant, whatever the layout.
-func TestParseDateLayouts(t *testing.T) {
+func TestParseLayouts(t *testing.T) {
 	zones := []*time.Location{time.UTC, time.FixedZone("", 5400), time.FixedZone("", -12*3600), time.FixedZone("", 7*60)}
 	start := time.Date(1982, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range 4000 {
@@ -63,25 +63,25 @@ func TestParseDateLayouts(t *testing.T) {
 			if strings.Contains(layout, " 06 ") && at.Year() >= 2050 {
 				want = at.AddDate(-100, 0, 0)
 			}
-			if got, ok := ParseDate(s); !ok || !got.Equal(want) || got.Format(layout) != s && want.Equal(at) {
-				t.Fatalf("ParseDate(%q) = %v %v", s, got, ok)
+			if got, ok := Parse(s); !ok || !got.Equal(want) || got.Format(layout) != s && want.Equal(at) {
+				t.Fatalf("Parse(%q) = %v %v", s, got, ok)
 			}
 		}
 	}
 }
 
-func FuzzParseDate(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	f.Add("Mon, 6 May 2024 10:00:00 +0200 (CEST)")
 	f.Add("2024-05-06T10:00:00.5+05:30")
 	f.Fuzz(func(t *testing.T, s string) {
-		got, ok := ParseDate(s)
+		got, ok := Parse(s)
 		if !ok {
 			if !got.IsZero() {
 				t.Fatalf("%q: %v without success", s, got)
 			}
 			return
 		}
-		again, ok := ParseDate(got.Format(time.RFC1123Z))
+		again, ok := Parse(got.Format(time.RFC1123Z))
 		if !ok || !again.Equal(got) {
 			t.Fatalf("%q: %v read back as %v", s, got, again)
 		}
@@ -91,6 +91,6 @@ func FuzzParseDate(f *testing.F) {
 func BenchmarkParseDate(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
-		ParseDate("Mon, 6 May 2024 10:00:00 +0230")
+		Parse("Mon, 6 May 2024 10:00:00 +0230")
 	}
 }

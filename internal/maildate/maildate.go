@@ -1,16 +1,18 @@
-package imap
+// Package maildate reads the dates of Internet messages, in every form in which programs have been
+// seen to write them. It is a pure function of a string.
+package maildate
 
 import (
 	"sync/atomic"
 	"time"
 )
 
-// ParseDate reads a date as it stands in a Date header (RFC 5322 §3.3), in INTERNALDATE
+// Parse reads a date as it stands in a Date header (RFC 5322 §3.3), in INTERNALDATE
 // (RFC 9051 §9, date-time), or in what programs have been seen to write instead: obsolete forms
 // (RFC 5322 §4.3), years of two digits, named zones, comments, a missing weekday, missing seconds,
 // asctime and ISO 8601. An unknown or missing zone is UTC. It reports false, and the zero time,
 // for what has no day, month and year or is not a possible date.
-func ParseDate(s string) (time.Time, bool) {
+func Parse(s string) (time.Time, bool) {
 	d := dateParser{s: s, day: -1, hour: -1}
 	if !d.scan() || d.month == 0 || d.day < 1 || d.day > daysIn(d.month, d.year) || d.year < 1 {
 		return time.Time{}, false

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"restante/imap"
+	"restante/internal/charset"
 )
 
 // scanner reads the text of one response. What it returns are pieces of one string; the literals
@@ -63,7 +65,7 @@ const inlineLiteral = 256
 // load makes the text of a frame.
 func (p *scanner) load(frame []byte) {
 	p.i, p.cuts, p.repair, p.open = 0, p.cuts[:0], false, false
-	line := bytes.TrimRight(frame, "\r\n")
+	line := trimLineEnd(frame)
 	if bytes.IndexByte(line, '\n') < 0 && !bytes.HasSuffix(line, []byte("}")) {
 		p.s = string(line)
 		return
@@ -94,13 +96,22 @@ func (p *scanner) load(frame []byte) {
 		}
 		frame = frame[size:]
 	}
-	p.text = append(p.text, bytes.TrimRight(frame, "\r\n")...)
+	p.text = append(p.text, trimLineEnd(frame)...)
 	p.s = string(p.text)
+}
+
+// trimLineEnd returns the line without CR and LF at its end.
+func trimLineEnd(line []byte) []byte {
+	n := len(line)
+	for n > 0 && (line[n-1] == '\n' || line[n-1] == '\r') {
+		n--
+	}
+	return line[:n]
 }
 
 // announced returns the size that the end of a line, with or without its line end, announces.
 func announced(line []byte) (size int64, ok bool) {
-	lit, _, ok := announcement(bytes.TrimRight(line, "\r\n"))
+	lit, _, ok := announcement(trimLineEnd(line))
 	return lit.Size, ok
 }
 
@@ -119,20 +130,6 @@ func literalSize[S string | []byte](digits S) (size int64, ok bool) {
 		size = size*10 + int64(c-'0')
 	}
 	return size, true
-}
-
-// sectionBefore reports whether the literal that the line announces is a body section's: it comes
-// behind "BODY[...]", "BODY[...]<0>" or one of the RFC822 items.
-func sectionBefore(line []byte) bool {
-	line = bytes.TrimRight(line[:bytes.LastIndexByte(line, '{')], " ~")
-	if len(line) == 0 {
-		return false
-	}
-	if c := line[len(line)-1]; c == ']' || c == '>' {
-		return true
-	}
-	name := upper(line[bytes.LastIndexAny(line, " (")+1:])
-	return name == "RFC822" || name == "RFC822.TEXT" || name == "RFC822.HEADER"
 }
 
 // defect records something that had to be tolerated; at most so many of one response, and so much
@@ -531,4 +528,68 @@ func (p *scanner) skip() bool {
 			return true
 		}
 	}
+}
+
+// parseSet reads a sequence-set. What is wrong in it is left out: "*", zeros, numbers that do not
+// fit, empty places.
+func parseSet[T imap.Num](p *scanner) (out imap.Set[T]) {
+	p.space()
+	start, wrong := p.i, false
+	next := func() (T, bool) {
+		n, from := uint64(0), p.i
+		for p.i < len(p.s) && p.s[p.i]-'0' < 10 {
+			n = min(n*10+uint64(p.s[p.i]-'0'), 1<<40)
+			p.i++
+		}
+		return T(n), p.i > from && n > 0 && n <= math.MaxUint32
+	}
+	for p.i < len(p.s) && !stop(p.s[p.i]) {
+		a, ok := next()
+		b := a
+		if p.peek() == ':' {
+			p.i++
+			var ok2 bool
+			b, ok2 = next()
+			ok = ok && ok2
+		}
+		switch c := p.peek(); {
+		case !ok || c != ',' && !(c == 0 || stop(c)):
+			wrong = true
+			for p.i < len(p.s) && p.s[p.i] != ',' && !stop(p.s[p.i]) {
+				p.i++
+			}
+		default:
+			out.AddRange(a, b)
+		}
+		if p.peek() == ',' {
+			p.i++
+		}
+	}
+	if wrong {
+		p.defect("bad sequence set", p.near(start))
+	}
+	return out
+}
+
+// mailbox decodes a mailbox name.
+func (p *scanner) mailbox(raw string) string {
+	if p.o.UTF8 && utf8.ValidString(raw) {
+		return imap.CanonicalName(raw)
+	}
+	return imap.CanonicalName(DecodeUTF7Tolerant(raw))
+}
+
+// decode returns a subject or name as people read it.
+func (p *scanner) decode(raw string) string {
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c >= ' ' && c < 0x7f && (c != '=' || i+1 == len(raw) || raw[i+1] != '?') {
+			continue
+		}
+		if p.o.Decode != nil {
+			return p.o.Decode(raw)
+		}
+		return charset.DecodeHeader(raw)
+	}
+	return raw
 }
