@@ -1,6 +1,9 @@
-// Package storetest tests store drivers: what package store says of every method, random
-// operations in lockstep with memstore, and stores whose process was killed or whose files are
-// damaged. A driver's test is one call of Run.
+// Package storetest tests store drivers: what package store says of every method and operation,
+// random commits in lockstep with memstore, and stores whose process was killed or whose files are
+// damaged. A driver's test is one call of Run. That the tests notice what is wrong is tested too:
+// on drivers with faults.
+//
+// Follow makes a store for the tests of those who use one.
 package storetest
 
 import (
