@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"restante/store"
 )
 
 // countHashes returns a function that says how many hashes have been computed since.
@@ -326,4 +328,34 @@ func TestSlotsTakeTurns(t *testing.T) {
 	if s.used() != 0 || len(s.mu.waiting[classRest].lines) != 0 || len(s.mu.waiting[classRest].order) != 0 {
 		t.Error("something is left")
 	}
+}
+
+// Many users of one address come back at once: none is taken for a guesser.
+func TestManyUsersOfOneAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDirectory(t, cheap)
+		secret, err := NewSecret("pencil", cheap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const users = 500
+		for i := range users {
+			name := fmt.Sprint("user", i)
+			d.mu.users[name] = store.User{ID: store.AccountID(100 + i), Name: name, Secret: secret}
+		}
+		a := newAuth(t, d, Options{Hashes: 2})
+		start := time.Now()
+		var r results
+		var wg sync.WaitGroup
+		for i := range 4 * users {
+			wg.Go(func() {
+				_, err := a.Password(ctx, remote, fmt.Sprint("user", i%users), "pencil")
+				r.add(err)
+			})
+		}
+		wg.Wait()
+		if right, _, _ := r.counts(); right != 4*users || time.Since(start) != 0 {
+			t.Errorf("%d of %d logins in %v", right, 4*users, time.Since(start))
+		}
+	})
 }

@@ -143,7 +143,8 @@ func (a *attempt) end(o outcome, wrong guess) {
 	a.t.mu.Lock()
 	defer a.t.mu.Unlock()
 	if o == failed && wrong != (guess{}) && !a.gates[0].remember(wrong) {
-		o = abandoned
+		// While it goes on it is not forgotten either, or it would count again and again.
+		o, a.gates[0].since = abandoned, now
 	}
 	for i, g := range a.gates {
 		g.pending--

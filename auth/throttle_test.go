@@ -288,6 +288,23 @@ func TestSameWrongPassword(t *testing.T) {
 				t.Errorf("%s: %d hashes", name, n)
 			}
 		}
+		// A hundred such devices at one address count once each, for however long they go on.
+		hashes := countHashes(a)
+		for range 100 {
+			for i := range 100 {
+				time.Sleep(4 * time.Second)
+				took(a, remote, fmt.Sprint("user", i), "old")
+			}
+		}
+		if n := hashes(); n != 100 {
+			t.Errorf("%d hashes", n)
+		}
+		if g := a.throttle.mu.gates[a.throttle.keyOf(ofAddr, remote, "")]; g != nil && g.failures(time.Now()) > 0 {
+			t.Errorf("%d failures of the address are left", g.count)
+		}
+		if d, err := took(a, remote, "jürgen", "pass of jürgen"); d != 0 || err != nil {
+			t.Error(d, err)
+		}
 		if d, err := took(a, remote, "Bob", "pass of Bob"); d != 0 || err != nil {
 			t.Error(d, err)
 		}
