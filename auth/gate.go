@@ -21,6 +21,8 @@ var (
 	trustedRule = rule{free: 12, step: 200 * time.Millisecond, most: 2 * time.Second, leak: 10 * time.Minute}
 	// addrRule is for one address and all users: offices share one.
 	addrRule = rule{free: 20, step: 100 * time.Millisecond, most: 5 * time.Second, leak: time.Minute}
+	// trustedAddrRule takes its place for users who have logged in there lately.
+	trustedAddrRule = rule{free: 100, step: 20 * time.Millisecond, most: time.Second, leak: 10 * time.Second}
 	// nameRule is for one user from all addresses, however many there are: 43,200 attempts a day.
 	nameRule = rule{free: 30, step: 50 * time.Millisecond, most: 2 * time.Second, leak: 30 * time.Second}
 )

@@ -22,8 +22,9 @@ const (
 )
 
 // throttle slows down guessing. An attempt passes the gate of its user name at its address, then
-// that of the address, then that of the name. Where the user has logged in lately there is the
-// first gate only: neither guessing from elsewhere nor others at the same address hold them up.
+// that of the address, then that of the name. Where the user has logged in lately, the address has
+// a gate of its own for such users, and there is no third: neither guessing from elsewhere nor who
+// tries many names at the same address holds them up.
 type throttle struct {
 	key                  [32]byte // so that entries cannot be aimed at
 	maxGates, maxTrusted int
@@ -58,9 +59,10 @@ func network(remote netip.Addr) netip.Addr {
 
 // The kinds of gates.
 const (
-	ofPair = 'p'
-	ofAddr = 'a'
-	ofName = 'n'
+	ofPair    = 'p'
+	ofAddr    = 'a'
+	ofTrusted = 't' // of an address, for those who have logged in there
+	ofName    = 'n'
 )
 
 // keyOf makes a key of a kind, a network and a canonical name.
@@ -94,19 +96,16 @@ type attempt struct {
 func (t *throttle) begin(ctx context.Context, remote netip.Addr, name string) (*attempt, error) {
 	a := &attempt{t: t, network: network(remote), name: name}
 	a.pair = t.keyOf(ofPair, a.network, name)
-	r := &pairRule
+	pair, kind, addr := &pairRule, byte(ofAddr), &addrRule
 	if a.trusted = t.isTrusted(a.pair); a.trusted {
-		r = &trustedRule
+		pair, kind, addr = &trustedRule, ofTrusted, &trustedAddrRule
 	}
-	g, failures, err := t.enter(ctx, a.pair, r)
+	g, failures, err := t.enter(ctx, a.pair, pair)
 	if err != nil {
 		return nil, err
 	}
 	a.gates, a.fresh, a.clean = []*gate{g}, failures == 0, failures == 0
-	if a.trusted {
-		return a, nil
-	}
-	g, failures, err = t.enter(ctx, t.keyOf(ofAddr, a.network, ""), &addrRule)
+	g, failures, err = t.enter(ctx, t.keyOf(kind, a.network, ""), addr)
 	if err != nil {
 		a.end(abandoned, guess{})
 		return nil, err

@@ -208,6 +208,44 @@ func TestSpraying(t *testing.T) {
 	})
 }
 
+// Neither is it free with the names of users who have been at that address.
+func TestSprayingTrusted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := newThrottle()
+		attempt := func(name string, o outcome) {
+			a, err := th.begin(ctx, remote, name)
+			if err == nil {
+				err = a.passName(ctx)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.end(o, guess{})
+		}
+		for i := range 500 {
+			attempt(fmt.Sprint("user", i), succeeded)
+		}
+		start := time.Now()
+		for i := range trustedAddrRule.free {
+			attempt(fmt.Sprint("user", i), failed)
+		}
+		if d := time.Since(start); d != 0 {
+			t.Error(d)
+		}
+		for i := range 300 {
+			attempt(fmt.Sprint("user", 100+i), failed)
+		}
+		if d := time.Since(start); d < 3*time.Minute {
+			t.Errorf("300 more names tried in %v", d)
+		}
+		start = time.Now()
+		attempt("user499", succeeded)
+		if d := time.Since(start); d > trustedAddrRule.most {
+			t.Error(d)
+		}
+	})
+}
+
 // Guessing one user's password from everywhere is slow too, and the user does not notice where
 // they have been lately, nor with a password that has been right lately.
 func TestGuessedFromEverywhere(t *testing.T) {
@@ -333,14 +371,14 @@ func TestThrottleKeys(t *testing.T) {
 		t.Error("not by IPv4 address")
 	}
 	keys := map[throttleKey]bool{}
-	for _, kind := range []byte{ofPair, ofAddr, ofName} {
+	for _, kind := range []byte{ofPair, ofAddr, ofTrusted, ofName} {
 		for _, addr := range []netip.Addr{{}, netip.IPv6Unspecified(), remote} {
 			for _, name := range []string{"", "x", "y"} {
 				keys[th.keyOf(kind, addr, name)] = true
 			}
 		}
 	}
-	if len(keys) != 27 {
+	if len(keys) != 36 {
 		t.Errorf("%d keys", len(keys))
 	}
 }
