@@ -15,28 +15,28 @@
 //
 // Attempts under way count like failures, so many at once are no more than one after another. A
 // gate that pauses lets one attempt pass at a time, the newest first; when 8 wait, the oldest gets
-// ErrThrottled, after the longest pause. Failures are forgotten one by one: after 10 minutes, 1 minute and 30 seconds. An
-// address is an IPv4 address or an IPv6 /64; a password that has just failed for a name at an
-// address fails there again without being counted, so that one device with an old password does not
-// hold up the others. A right password makes its name's failures at its address forgotten, not those
-// of the address or the name.
+// ErrThrottled, after the longest pause. Failures are forgotten one by one: after 10 minutes, 1
+// minute and 30 seconds. An address is an IPv4 address or an IPv6 /64; a password that has just
+// failed for a name at an address fails there again without being counted, so that one device with
+// an old password does not hold up the others. A right password makes its name's failures at its
+// address forgotten, not those of the address or the name.
 //
 // Who has logged in from an address within a week has 12 failures free at the first gate and pauses
 // up to 2 s, does not pass the third, and at the second meets only others who have logged in there:
 // 100 failures are free, then 20 ms longer each time, up to 1 s. So nothing that is done elsewhere
-// or with names that are new to the address holds them up. From a new address,
-// a password that is in the cache does not stop at the name's gate. What an attacker can do is to
-// make a first login from a new address, while the name or the address is under attack, slower by
-// those pauses, and refused when many guess at the very same time.
+// or with names that are new to the address holds them up. From a new address, a password that is
+// in the cache does not stop at the name's gate. What an attacker can do is to make a first login
+// from a new address, while the name or the address is under attack, slower by those pauses, and
+// refused when many guess at the very same time.
 //
 // # Hashes
 //
-// A right password is remembered for Options.CacheTTL, so the next login needs no hash. All who wait
-// for the hash of one name, secret and password share the first that is computed; nobody waits
-// longer for it than for one of their own. Who waits for one of the Options.Hashes slots takes turns
-// with the other addresses. Those who have logged in from there lately go before those from whose
-// address and name nothing has failed, and these before the rest; a quarter of the slots goes to
-// those behind, so that nobody starves.
+// A right password is remembered for Options.CacheTTL, so the next login needs no hash. All who
+// wait for the hash of one name, secret and password share the first that is computed; nobody waits
+// longer for it than for one of their own. Who waits for one of the Options.Hashes slots takes
+// turns with the other addresses. Those who have logged in from there lately go before those from
+// whose address and name nothing has failed, and these before the rest; a quarter of the slots goes
+// to those behind, so that nobody starves.
 //
 // # Memory
 //
