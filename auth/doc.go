@@ -25,9 +25,9 @@
 // up to 2 s, does not pass the third, and at the second meets only others who have logged in there:
 // 100 failures are free, then 20 ms longer each time, up to 1 s. So nothing that is done elsewhere
 // or with names that are new to the address holds them up. From a new address, a password that is
-// in the cache does not stop at the name's gate. What an attacker can do is to make a first login
-// from a new address, while the name or the address is under attack, slower by those pauses, and
-// refused when many guess at the very same time.
+// in the cache does not stop at the name's gate, unless something has failed for the name there. What
+// an attacker can do is to make a first login from a new address, while the name or the address is
+// under attack, slower by those pauses, and refused when many guess at the very same time.
 //
 // # Hashes
 //
