@@ -38,7 +38,7 @@ func (h *handle) Body(ctx context.Context, row *mailbox.Row) (store.Body, error)
 	}
 	defer s.unread()
 	if !h.box.readable(row) {
-		return nil, gone(row.Ref)
+		return nil, messageGone(row.Ref)
 	}
 	return s.body(row.Ref)
 }
@@ -68,13 +68,15 @@ func (s *Store) body(ref uint64) (*body, error) {
 	}
 }
 
-func gone(ref uint64) error { return fmt.Errorf("localstore: message %d: %w", ref, store.ErrGone) }
+func messageGone(ref uint64) error {
+	return fmt.Errorf("localstore: message %d: %w", ref, store.ErrGone)
+}
 
 // message reads a message's row; its summary is not set. ErrGone.
 func (s *Store) message(ref uint64) (message, error) {
 	value, closer, err := s.index.Get(key(keyMessage, ref))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return message{}, gone(ref)
+		return message{}, messageGone(ref)
 	}
 	if err != nil {
 		return message{}, s.indexError(err)

@@ -25,7 +25,7 @@ func Check(ctx context.Context, dir string, report func(error)) (Checked, error)
 	c := checker{report: report, rows: map[uint64]int{}, live: map[uint64]int64{}}
 	s, err := open(dir, nil)
 	if err != nil {
-		return c.Checked, fmt.Errorf("localstore: %w", err)
+		return c.Checked, openError(err)
 	}
 	// Without a writer and a janitor nothing changes meanwhile.
 	close(s.written)

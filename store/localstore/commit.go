@@ -28,10 +28,9 @@ type commit struct {
 	pins
 	ops      []store.Op
 	outcomes []store.Outcome
-	late     []func()             // what is found out of the outcomes when the writer is done
-	bodies   map[*staged]struct{} // that are in use
+	late     []func()  // what is found out of the outcomes when the writer is done
+	bodies   []*staged // that are in use
 	links    []link
-	first    map[*staged]*message // the message of this commit that has the body first
 
 	// A change of very many messages that was computed outside the writer.
 	computed record
@@ -105,9 +104,8 @@ func accountOf(op store.Op) store.AccountID {
 	return 0
 }
 
-// takeBodies makes sure that nobody else uses the bodies.
+// takeBodies makes sure that nobody else uses the bodies. One that is stale is left to the change.
 func (c *commit) takeBodies() error {
-	c.bodies = map[*staged]struct{}{}
 	octets := int64(0)
 	for i, op := range c.ops {
 		a, ok := op.(*store.Append)
@@ -115,19 +113,15 @@ func (c *commit) takeBodies() error {
 			continue
 		}
 		for j := range a.Messages {
-			m := &a.Messages[j]
-			b, ok := m.Body.(*staged)
-			if ok && b.s == c.s {
-				if _, ours := c.bodies[b]; !ours {
-					if ok = b.use(); ok {
-						c.bodies[b] = struct{}{}
-					}
-				}
-			}
+			octets += int64(len(a.Messages[j].Summary))
+			b, ok := a.Messages[j].Body.(*staged)
 			if !ok || b.s != c.s {
-				return &store.OpError{Index: i, Ref: a.Mailbox, Err: store.ErrStale}
+				continue
 			}
-			if octets += int64(len(b.body) + len(m.Summary)); octets > maxCommit {
+			if b.use(c) {
+				c.bodies = append(c.bodies, b)
+			}
+			if octets += int64(len(b.body)); octets > maxCommit {
 				return &store.OpError{Index: i, Ref: a.Mailbox, Err: tooBig(maxCommit)}
 			}
 		}
@@ -135,9 +129,15 @@ func (c *commit) takeBodies() error {
 	return nil
 }
 
+// has reports whether the commit uses a body.
+func (c *commit) has(body store.Staged) bool {
+	b, ok := body.(*staged)
+	return ok && b.s == c.s && b.isUsed(c)
+}
+
 // letGo ends the use of the bodies.
 func (c *commit) letGo(kept bool) {
-	for b := range c.bodies {
+	for _, b := range c.bodies {
 		b.used(kept)
 	}
 	for _, l := range c.links {
@@ -184,22 +184,30 @@ func (c *commit) load(ctx context.Context) error {
 
 // linkBodies gives another file to every message that has a large body in common with one before.
 func (c *commit) linkBodies() error {
-	first := map[*staged]bool{}
+	for _, b := range c.bodies {
+		b.first = nil
+	}
 	for _, op := range c.ops {
 		a, ok := op.(*store.Append)
 		if !ok {
 			continue
 		}
 		for i := range a.Messages {
+			if !c.has(a.Messages[i].Body) {
+				continue
+			}
 			b := a.Messages[i].Body.(*staged)
-			if b.file != 0 && first[b] {
+			if b.file == 0 {
+				continue
+			}
+			if b.first != nil {
 				file, err := b.link()
 				c.links = append(c.links, link{body: b, file: file})
 				if err != nil {
 					return err
 				}
 			}
-			first[b] = true
+			b.first = &message{}
 		}
 	}
 	return nil
@@ -236,7 +244,10 @@ func isMany(v *mailbox.Version, set imap.UIDSet) bool {
 
 // run makes the operations, on the writer.
 func (c *commit) run(t *tx) error {
-	c.outcomes, c.late, c.first = make([]store.Outcome, len(c.ops)), nil, nil
+	c.outcomes, c.late = make([]store.Outcome, len(c.ops)), nil
+	for _, b := range c.bodies {
+		b.first = nil
+	}
 	for i := range c.links {
 		c.links[i].used = false
 	}

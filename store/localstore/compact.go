@@ -24,7 +24,8 @@ func (s *Store) compact() error {
 	}
 	if candidates[len(candidates)-1].end() > s.snapshotted() {
 		if err := s.refreshSnapshots(); err != nil {
-			return err
+			// The log goes on growing; everything else is as it was.
+			s.o.Log.Error("localstore: no snapshot can be written, so space is not given back", "dir", s.snapshotDir(), "err", err)
 		}
 	}
 	relocated := false

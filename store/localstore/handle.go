@@ -134,15 +134,15 @@ func (s *Store) removeHandle(h *handle) bool {
 	return ok
 }
 
-// has reports whether a version has the message of a row.
-func has(v *mailbox.Version, row *mailbox.Row) bool {
+// hasMessage reports whether a version has the message of a row.
+func hasMessage(v *mailbox.Version, row *mailbox.Row) bool {
 	_, found, ok := v.Find(row.UID)
 	return ok && found.Ref == row.Ref
 }
 
 // readable reports whether a message is in the mailbox, or a handle holds it.
 func (b *box) readable(row *mailbox.Row) bool {
-	return has(b.cur.Load(), row) || b.holds(row)
+	return hasMessage(b.cur.Load(), row) || b.holds(row)
 }
 
 func (b *box) holds(row *mailbox.Row) bool {
@@ -150,7 +150,7 @@ func (b *box) holds(row *mailbox.Row) bool {
 	defer b.mu.Unlock()
 	for h := range b.mu.handles {
 		for _, v := range h.versions() {
-			if v != nil && has(v, row) {
+			if v != nil && hasMessage(v, row) {
 				return true
 			}
 		}
@@ -212,7 +212,7 @@ func (h *handle) Details(ctx context.Context, rows []mailbox.Row, buf []byte, li
 	for ; n < len(rows); n++ {
 		row := &rows[n]
 		out[n] = store.Details{}
-		if !has(newest, row) && !h.box.holds(row) {
+		if !hasMessage(newest, row) && !h.box.holds(row) {
 			continue
 		}
 		if last != 0 && row.Ref == last+1 {

@@ -90,11 +90,18 @@ var (
 func Open(dir string, o *Options) (*Store, error) {
 	s, err := open(dir, o)
 	if err != nil {
-		return nil, fmt.Errorf("localstore: %w", err)
+		return nil, openError(err)
 	}
 	go s.write()
 	go s.janitor()
 	return s, nil
+}
+
+func openError(err error) error {
+	if errors.Is(err, ErrCorrupt) || errors.Is(err, ErrNewer) {
+		return err // which says that it is ours
+	}
+	return fmt.Errorf("localstore: %w", err)
 }
 
 func newStore(dir string, o *Options) *Store {

@@ -83,8 +83,9 @@ func (m *message) decode(d *decoder) (body []byte) {
 	case m.file != 0 || m.size == 0:
 		m.off = start
 	case same != 0:
-		before := decoder{b: d.b[:start], i: int(min(same, uint64(start)))}
-		m.off, body = before.i, before.take(uint64(m.size))
+		m.off = int(min(same, uint64(start)))
+		before := decoder{b: d.b[:start], i: m.off}
+		body = before.take(uint64(m.size))
 		d.bad = d.bad || before.bad
 	default:
 		m.off = d.i

@@ -13,8 +13,8 @@ import (
 // The operations of a Commit, as the writer makes them. A plan is the pure part: it makes the record
 // and the next version of one version, on whatever goroutine.
 
-// room returns ErrNoUIDs unless a mailbox has UIDs for n more messages.
-func room(v *mailbox.Version, n int) error {
+// checkUIDs returns ErrNoUIDs unless a mailbox has UIDs for n more messages.
+func checkUIDs(v *mailbox.Version, n int) error {
 	if uint64(v.UIDNext)+uint64(n) > math.MaxUint32 {
 		return store.ErrNoUIDs
 	}
@@ -30,7 +30,7 @@ func (c *commit) append(t *tx, op *store.Append, out *store.Outcome) error {
 	if len(op.Messages) == 0 {
 		return nil
 	}
-	if err := room(v, len(op.Messages)); err != nil {
+	if err := checkUIDs(v, len(op.Messages)); err != nil {
 		return err
 	}
 	// All flags at once: a keyword that is new with one message is not given up for the next.
@@ -49,6 +49,9 @@ func (c *commit) append(t *tx, op *store.Append, out *store.Outcome) error {
 	now := time.Now()
 	for i := range op.Messages {
 		m, dst := &op.Messages[i], &r.messages[i]
+		if !c.has(m.Body) {
+			return store.ErrStale
+		}
 		date, saved := m.Date, m.Saved
 		if date.IsZero() {
 			date = now
@@ -73,11 +76,8 @@ func (c *commit) message(m *store.NewMessage, dst *newMessage) {
 	if dst.emailID == 0 {
 		dst.emailID = store.NewEmailID()
 	}
-	if dst.same = c.first[b]; dst.same == nil {
-		if c.first == nil {
-			c.first = map[*staged]*message{}
-		}
-		c.first[b] = &dst.message
+	if dst.same = b.first; dst.same == nil {
+		b.first = &dst.message
 		return
 	}
 	for i := range c.links {
@@ -98,7 +98,7 @@ func planStore(v *mailbox.Version, op *store.StoreFlags) (modified imap.UIDSet, 
 		set, modified = v.Unchanged(set, *op.UnchangedSince)
 	}
 	r := &storeRecord{mailbox: op.Mailbox, modseq: v.HighestModSeq + 1, set: set, op: op.Op, from: v, to: v}
-	if !exists(v, set) {
+	if !anyExists(v, set) {
 		return modified, r, nil
 	}
 	if op.Op == imap.StoreRemove {
@@ -115,8 +115,8 @@ func planStore(v *mailbox.Version, op *store.StoreFlags) (modified imap.UIDSet, 
 	return modified, r, r.compute(v)
 }
 
-// exists reports whether the version has a message of the set.
-func exists(v *mailbox.Version, set imap.UIDSet) bool {
+// anyExists reports whether the version has a message of the set.
+func anyExists(v *mailbox.Version, set imap.UIDSet) bool {
 	for range v.RowsByUID(set) {
 		return true
 	}
@@ -196,7 +196,7 @@ func planCopy(from, to *mailbox.Version, op *store.Copy) (_ *copyRecord, blame s
 		return nil, op.From, store.ErrGone
 	}
 	r := &copyRecord{src: op.From, dst: op.To, move: op.Move, set: from.Existing(op.UIDs), uid: to.UIDNext, saved: mailbox.MakeSaved(time.Now())}
-	if err := room(to, r.set.Len()); err != nil {
+	if err := checkUIDs(to, r.set.Len()); err != nil {
 		return nil, op.To, err
 	}
 	return r, op.To, r.compute(from, to)

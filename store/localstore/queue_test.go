@@ -3,6 +3,7 @@ package localstore
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -26,7 +27,9 @@ func submitted(t *testing.T, q *queue, ctx context.Context, wg *sync.WaitGroup, 
 	c.done = make(chan struct{})
 	outcome := new(error)
 	wg.Go(func() { *outcome = q.submit(ctx, c) })
-	eventually(t, "a change that waits", func() bool { return q.waiting(c.account) == before+1 })
+	for q.waiting(c.account) == before {
+		runtime.Gosched()
+	}
 	return outcome
 }
 

@@ -137,7 +137,7 @@ func TestIndexDamaged(t *testing.T) {
 		}
 		hows := []string{"removed", "emptied", "cut", "garbled", "garbled"}
 		if strings.HasSuffix(name.Name(), ".sst") {
-			for range 20 {
+			for range 10 {
 				hows = append(hows, "flipped")
 			}
 		}

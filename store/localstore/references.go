@@ -15,8 +15,8 @@ import (
 // in checkpoints. A message to which none does any more is removed in the first checkpoint at which
 // no handle holds it.
 
-// sum returns by how many the references to each message have changed.
-func sum(list []references) map[uint64]int {
+// sumReferences returns by how many the references to each message have changed.
+func sumReferences(list []references) map[uint64]int {
 	n := 0
 	for i := range list {
 		n += len(list[i].rows)
@@ -37,7 +37,7 @@ func sum(list []references) map[uint64]int {
 
 // updateReferences updates how many rows refer to the messages, and notes those to which none does.
 func (s *Store) updateReferences(batch *pebble.Batch, n *changes) error {
-	changed := sum(n.references)
+	changed := sumReferences(n.references)
 	ids := make([]uint64, 0, len(changed))
 	for id, n := range changed {
 		if n != 0 {

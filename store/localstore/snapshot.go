@@ -86,7 +86,7 @@ func (s *Store) refreshSnapshots() error {
 		}
 	}
 	if err := s.writeSnapshot(); err != nil {
-		return fmt.Errorf("snapshot: %w", err)
+		return err
 	}
 	for len(s.snapshots) > keptSnapshots {
 		if err := os.Remove(s.snapshots[0].path); err != nil && !os.IsNotExist(err) {

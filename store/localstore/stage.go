@@ -24,23 +24,20 @@ type staged struct {
 	body     []byte
 	file     uint64 // its name, or 0
 	size     int64
-	sum      uint32 // CRC32C
-	reserved int64  // octets of the budget
+	sum      uint32   // CRC32C
+	reserved int64    // octets of the budget
+	first    *message // of the commit under way, which has the body; the commit's
 
 	mu struct {
 		sync.Mutex
-		state     stagedState
-		discarded bool // as soon as the commit under way has failed
+		user      *commit // the one under way that uses it
+		discarded bool    // as soon as that has failed
+		gone      bool    // committed or discarded
 	}
 }
 
-type stagedState byte
-
 const (
-	stagedReady  stagedState = iota
-	stagedInUse              // by a commit
-	stagedGone               // committed or discarded
-	firstStaged  = 8 << 10   // octets for which there is room at once
+	firstStaged  = 8 << 10 // octets for which there is room at once
 	stagedGrowth = 4
 )
 
@@ -222,8 +219,10 @@ func (b *staged) readFile(ctx context.Context, r io.Reader) error {
 
 func (b *staged) freeMemory() {
 	b.body = nil
-	b.s.staged.release(b.account, b.reserved)
-	b.reserved = 0
+	if b.reserved > 0 {
+		b.s.staged.release(b.account, b.reserved)
+		b.reserved = 0
+	}
 }
 
 // release gives back what the body needs.
@@ -255,39 +254,49 @@ func (b *staged) Size() int64 { return b.size }
 func (b *staged) Discard() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch b.mu.state {
-	case stagedReady:
-		b.mu.state = stagedGone
-		b.release()
-	case stagedInUse:
+	switch {
+	case b.mu.gone:
+	case b.mu.user != nil:
 		b.mu.discarded = true
+	default:
+		b.mu.gone = true
+		b.release()
 	}
 }
 
-// use says that a commit has begun that uses the body. It returns false when that is not possible.
-func (b *staged) use() bool {
+// use says that a commit has begun that uses the body. It returns false when the body is not there any
+// more, or a commit uses it, be it this one.
+func (b *staged) use(c *commit) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.mu.state != stagedReady {
+	if b.mu.gone || b.mu.discarded || b.mu.user != nil {
 		return false
 	}
-	b.mu.state = stagedInUse
+	b.mu.user = c
 	return true
+}
+
+// isUsed reports whether the commit uses the body.
+func (b *staged) isUsed(c *commit) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mu.user == c
 }
 
 // used says that the commit has ended. kept is whether the body is, or may be, a part of a message.
 func (b *staged) used(kept bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.mu.user, b.first = nil, nil
 	switch {
 	case kept:
-		b.mu.state = stagedGone
+		b.mu.gone = true
 		b.freeMemory()
-		b.s.staged.removeFile(b)
+		if b.file != 0 {
+			b.s.staged.removeFile(b)
+		}
 	case b.mu.discarded:
-		b.mu.state = stagedGone
+		b.mu.gone = true
 		b.release()
-	default:
-		b.mu.state = stagedReady
 	}
 }

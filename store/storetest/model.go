@@ -69,11 +69,11 @@ type modelHandle struct {
 // always noticed. A run has as many steps as that takes.
 var situations = []string{
 	"append", "append with \\Flagged", "append with an old saved date", "one body for two messages",
-	"flags changed", "flags left as they are", "some modified", "all modified", "many keywords", "too many keywords",
+	"flags changed", "flags left as they are", "some modified", "all modified", "append with many keywords", "store many keywords", "too many keywords",
 	"expunge", "expunge undeleted", "copy", "copy of flags", "copy to itself", "copy to another account", "move", "move to itself",
 	"create", "delete", "rename", "subscribe", "many operations", "several mailboxes",
 	"must exist, and do", "must exist, and do not", "stale", "no such mailbox", "the last of several fails",
-	"what is held is gone", "ghosts", "claim", "changes",
+	"what is held is gone", "ghosts that nobody else holds", "claim", "changes",
 }
 
 const often = 3 // how many times each of them
@@ -239,7 +239,7 @@ func (m *model) step() {
 		if !h.ref.Version().Deleted {
 			m.did("mailbox %d: hold the newest version with ghosts", h.box.refID)
 			h.hold(mailbox.Retain(h.drvHeld, h.drv.Version()), mailbox.Retain(h.refHeld, h.ref.Version()))
-			m.saw("ghosts", !h.refHeld.Ghosts().Empty())
+			m.saw("ghosts that nobody else holds", m.alone(h))
 		}
 	case n < 97:
 		m.claim(h)
@@ -252,6 +252,13 @@ func (h *modelHandle) hold(drv, ref *mailbox.Version) {
 	h.drvHeld, h.refHeld = drv, ref
 	h.drv.Hold(drv)
 	h.ref.Hold(ref)
+}
+
+// alone reports whether a handle holds ghosts, and all others of its mailbox hold the newest version.
+func (m *model) alone(h *modelHandle) bool {
+	return !h.refHeld.Ghosts().Empty() && !slices.ContainsFunc(m.handles, func(x *modelHandle) bool {
+		return x != h && x.box == h.box && (x.refHeld.HighestModSeq != h.refHeld.HighestModSeq || !x.refHeld.Ghosts().Empty())
+	})
 }
 
 func (m *model) openHandle() {

@@ -99,8 +99,12 @@ func (m *model) compareBox(b *modelBox) (moved bool) {
 			m.failf("mailbox %d: message %d is %+v with flags %q, want %+v with %q (UID %d)", b.refID, seq, got, d.Flags(d.Set(&got)), *want, r.Flags(r.Set(want)), b.toDrv[want.UID])
 		}
 	}
-	if got, want := summarize(mailbox.Diff(b.drv, d)), summarize(mailbox.Diff(b.ref, r)); got != want {
+	diff := mailbox.Diff(b.ref, r)
+	if got, want := summarize(mailbox.Diff(b.drv, d)), summarize(diff); got != want {
 		m.failf("mailbox %d: the difference is %s, want %s", b.refID, got, want)
+	}
+	for _, n := range diff.Added {
+		m.compareMessage(hd, hr, d.At(n.Seq), n.Row)
 	}
 	if d.HighestModSeq > b.drv.HighestModSeq {
 		m.compareChanges(b, hd, hr)

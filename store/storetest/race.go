@@ -56,6 +56,9 @@ func testStoreRace(e *env) {
 			}
 		}
 	}
+	if out := e.one(&store.StoreFlags{Mailbox: b.Ref(), UIDs: all, Op: imap.StoreAdd}); !out.Done.Equal(imap.UIDs(uids[races])) {
+		e.Errorf("afterwards a store is done to %v", out.Done)
+	}
 	if got := e.flags(b, uids[races]); got != flagString(keywords("k", races)) {
 		e.Errorf("the flags are %q", got)
 	}
