@@ -223,6 +223,28 @@ func (v *Version) Existing(set imap.UIDSet) (out imap.UIDSet) {
 	return out
 }
 
+// HasRows reports whether v has all of these messages: rows in UID order, perhaps of another version.
+// It costs little more than to look at them.
+func (v *Version) HasRows(rows []Row) bool {
+	for len(rows) > 0 {
+		base := rows[0].UID >> chunkBits
+		i := v.chunkOf(base)
+		if i == len(v.chunks) || v.chunks[i].base != base {
+			return false
+		}
+		c := &v.chunks[i]
+		for j := searchRows(c.rows, rows[0].UID); len(rows) > 0 && rows[0].UID>>chunkBits == base; rows = rows[1:] {
+			for j < len(c.rows) && c.rows[j].UID < rows[0].UID {
+				j++
+			}
+			if j == len(c.rows) || c.rows[j].UID != rows[0].UID || c.rows[j].Ref != rows[0].Ref {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // HasAll reports whether all UIDs of the set exist. An open range, "7:*", asks for those up to the
 // highest one.
 func (v *Version) HasAll(set imap.UIDSet) bool {

@@ -331,3 +331,29 @@ func BenchmarkStoreAll(b *testing.B) {
 		v, _, _ = v.Store(imap.UIDRange(1, 100_000), imap.StoreOp(1+i%2), FlagSet{Bits: BitSeen}, imap.ModSeq(i+2))
 	}
 }
+
+func TestHasRows(t *testing.T) {
+	v := New(1)
+	var rows []Row
+	for i := range imap.UID(2000) {
+		rows = append(rows, Row{UID: 3*i + 1, Ref: uint64(i) + 100, ModSeq: 2})
+	}
+	v, err := v.Append(rows, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !v.HasRows(nil) || !v.HasRows(rows) || !v.HasRows(rows[511:514]) || !v.HasRows([]Row{rows[3], rows[700], rows[1999]}) {
+		t.Error("a version lacks its own rows")
+	}
+	one, _ := v.Expunge(imap.UIDs(rows[700].UID), false, 3)
+	other := rows[5]
+	other.Ref++
+	for _, list := range [][]Row{{{UID: 2}}, {{UID: 9000}}, {rows[4], other, rows[6]}, {rows[3], {UID: rows[3].UID + 1}, rows[4]}} {
+		if v.HasRows(list) {
+			t.Errorf("it has %+v", list)
+		}
+	}
+	if one.HasRows(rows[690:710]) || !one.HasRows(rows[690:700]) || !one.HasRows(rows[701:]) {
+		t.Error("a removed row is not missed, or another is")
+	}
+}

@@ -185,6 +185,9 @@ func (s *Store) heldVersions() map[*mailbox.Version]*box {
 	return versions
 }
 
+// detailsRun is of how many rows Details finds out at once whether they are there.
+const detailsRun = 64
+
 // Details implements store.Mailbox.
 func (h *handle) Details(ctx context.Context, rows []mailbox.Row, buf []byte, limit int, out []store.Details) ([]byte, int, error) {
 	s := h.box.account.s
@@ -209,10 +212,14 @@ func (h *handle) Details(ctx context.Context, rows []mailbox.Row, buf []byte, li
 	newest := h.box.cur.Load()
 	k := key(keyMessage, 0)
 	last := uint64(0) // where the iterator is, 0: nowhere
+	there := 0        // rows before this one are in the newest version
 	for ; n < len(rows); n++ {
 		row := &rows[n]
 		out[n] = store.Details{}
-		if !hasMessage(newest, row) && !h.box.holds(row) {
+		if n%detailsRun == 0 && newest.HasRows(rows[n:min(n+detailsRun, len(rows))]) {
+			there = n + detailsRun
+		}
+		if n >= there && !hasMessage(newest, row) && !h.box.holds(row) {
 			continue
 		}
 		if last != 0 && row.Ref == last+1 {

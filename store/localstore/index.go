@@ -65,19 +65,20 @@ func openIndex(dir string, o *Options) (*pebble.DB, error) {
 }
 
 // checkIndexFiles finds out whether the file is missing that tells Pebble which others are in use. It
-// would begin anew, and remove them.
+// would begin anew, and remove them. Without tables nothing was ever in them: the process ended while
+// it made the index.
 func checkIndexFiles(dir string, fs vfs.FS) error {
 	names, err := fs.List(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
 		return err
 	}
 	tables, marked := 0, false
 	for _, name := range names {
 		marked = marked || strings.HasPrefix(name, "marker.manifest.")
-		if strings.HasSuffix(name, ".sst") || strings.HasPrefix(name, "MANIFEST") {
+		if strings.HasSuffix(name, ".sst") {
 			tables++
 		}
 	}

@@ -143,6 +143,10 @@ func open(dir string, o *Options) (_ *Store, err error) {
 	if err := s.findSnapshots(); err != nil {
 		return nil, err
 	}
+	// What is left of an index that was not finished.
+	if err := s.o.indexFS.RemoveAll(s.newIndexDir()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
 	_, err = s.o.indexFS.Stat(s.indexDir())
 	missing := errors.Is(err, os.ErrNotExist)
 	if err = s.openState(s.indexDir()); errors.Is(err, errIndex) {

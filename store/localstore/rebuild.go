@@ -48,13 +48,12 @@ func (s *Store) rebuild(cause error, missing bool) error {
 		ErrCorrupt, s.dir, errors.Join(tried...))
 }
 
+func (s *Store) newIndexDir() string { return s.indexDir() + ".new" }
+
 // rebuildFrom makes an index from one snapshot, or from the beginning of the log, and puts it into
 // the place of the old one when all is well.
 func (s *Store) rebuildFrom(from *snapshotFile) (err error) {
-	dir := s.indexDir() + ".new"
-	if err := s.o.indexFS.RemoveAll(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
+	dir := s.newIndexDir()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.closeIndex(), s.o.indexFS.RemoveAll(dir))

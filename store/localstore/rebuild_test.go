@@ -180,6 +180,30 @@ func TestIndexDamaged(t *testing.T) {
 	}
 }
 
+// TestIndexUnfinished checks that a store that was killed while it was made opens, and that one whose
+// log is gone does not become an empty one.
+func TestIndexUnfinished(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(dir, "index"), 0o700))
+	must(t, os.WriteFile(filepath.Join(dir, "index", "MANIFEST-000001"), []byte("half of it"), 0o600))
+	newUser(t, openTest(t, dir, nil), "ann").close(t)
+	must(t, os.CopyFS(filepath.Join(dir, "index.new"), os.DirFS(filepath.Join(dir, "index"))))
+	u := openUser(t, openTest(t, dir, nil), 1)
+	if _, err := os.Stat(filepath.Join(dir, "index.new")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("an index that was not finished: %v", err)
+	}
+	u.close(t)
+	markers, err := filepath.Glob(filepath.Join(dir, "index", "marker.*"))
+	must(t, err)
+	for _, path := range markers {
+		must(t, os.Remove(path))
+	}
+	must(t, os.RemoveAll(filepath.Join(dir, "log")))
+	if _, err := Open(dir, nil); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("an index without markers, and no log: %v", err)
+	}
+}
+
 // lookAt opens a store whose index is damaged, and returns how that was reported.
 func lookAt(t *testing.T, what, dir, want string) (seen error) {
 	t.Helper()
