@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -137,13 +135,13 @@ func TestStoreErrorIsNotAFailure(t *testing.T) {
 	a := newAuth(t, d, Options{})
 	broken := errors.New("disk on fire")
 	d.fail(broken)
-	for range freeFailures + 3 {
+	for range pairRule.free + 3 {
 		if _, err := a.Password(ctx, remote, "ann@example.org", "x"); !errors.Is(err, broken) || errors.Is(err, ErrFailed) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(a.throttle.mu.entries); n != 0 {
-		t.Errorf("%d failures counted", n)
+	if n := len(a.throttle.mu.gates); n != 0 {
+		t.Errorf("%d gates have something to remember", n)
 	}
 }
 
@@ -296,104 +294,6 @@ func TestRenew(t *testing.T) {
 	}
 }
 
-func TestThrottle(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newAuth(t, newDirectory(t, cheap), Options{})
-		took := func(remote netip.Addr, name, password string) (time.Duration, error) {
-			start := time.Now()
-			_, err := a.Password(ctx, remote, name, password)
-			return time.Since(start), err
-		}
-		for _, name := range []string{"nobody", "Bob"} { // known or not, the same
-			var pauses []time.Duration
-			for range 12 {
-				d, err := took(remote, name, "wrong")
-				if !errors.Is(err, ErrFailed) {
-					t.Fatal(err)
-				}
-				pauses = append(pauses, d)
-			}
-			ms := time.Millisecond
-			want := []time.Duration{0, 0, 0, 0, 250 * ms, 500 * ms, 1000 * ms, 2000 * ms, 4000 * ms, 8000 * ms, 8000 * ms, 8000 * ms}
-			if !slices.Equal(pauses, want) {
-				t.Errorf("%s: %v", name, pauses)
-			}
-		}
-		// The user from elsewhere, and others from there, are not held up.
-		elsewhere := netip.MustParseAddr("2001:db8::1")
-		if d, err := took(elsewhere, "Bob", "pass of Bob"); d != 0 || err != nil {
-			t.Error(d, err)
-		}
-		if d, err := took(remote, "jürgen", "pass of jürgen"); d != 0 || err != nil {
-			t.Error(d, err)
-		}
-		// From there the right password has its turn, and ends the pauses.
-		if d, err := took(remote, "Bob", "pass of Bob"); d != 8*time.Second || err != nil {
-			t.Error(d, err)
-		}
-		if d, err := took(remote, "Bob", "wrong"); d != 0 || !errors.Is(err, ErrFailed) {
-			t.Error(d, err)
-		}
-		// Pauses end with the context.
-		took(remote, "nobody", "x")
-		short, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		if _, err := a.Password(short, remote, "nobody", "x"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Error(err)
-		}
-		// A crowd is refused, not queued for ever.
-		var results struct {
-			sync.Mutex
-			throttled, failed int
-		}
-		var wg sync.WaitGroup
-		start := time.Now()
-		for range 100 {
-			wg.Go(func() {
-				_, err := a.Password(ctx, remote, "nobody", "x")
-				results.Lock()
-				defer results.Unlock()
-				switch {
-				case errors.Is(err, ErrThrottled):
-					results.throttled++
-				case errors.Is(err, ErrFailed):
-					results.failed++
-				}
-			})
-		}
-		wg.Wait()
-		if results.failed > 4 || results.failed < 1 || results.failed+results.throttled != 100 || time.Since(start) > maxWait+maxPause {
-			t.Errorf("%d looked at, %d refused in %v", results.failed, results.throttled, time.Since(start))
-		}
-		time.Sleep(forgetAfter + maxPause)
-		if d, _ := took(remote, "nobody", "x"); d != 0 {
-			t.Error("not forgotten:", d)
-		}
-	})
-}
-
-func TestThrottleKeys(t *testing.T) {
-	th := newThrottle()
-	same := func(a, b, name string) bool {
-		return th.keyOf(netip.MustParseAddr(a), name) == th.keyOf(netip.MustParseAddr(b), name)
-	}
-	if !same("2001:db8::1", "2001:db8::2", "x") || same("2001:db8::1", "2001:db8:0:1::1", "x") {
-		t.Error("not by /64")
-	}
-	if !same("192.0.2.1", "::ffff:192.0.2.1", "x") || same("192.0.2.1", "192.0.2.2", "x") {
-		t.Error("not by IPv4 address")
-	}
-	if th.keyOf(netip.Addr{}, "x") == th.keyOf(netip.Addr{}, "y") {
-		t.Error("not by name")
-	}
-	for i := range maxThrottled + 1000 {
-		th.failed(th.keyOf(netip.Addr{}, fmt.Sprint(i)))
-	}
-	if n := len(th.mu.entries); n > maxThrottled {
-		t.Errorf("%d entries", n)
-	}
-}
-
 func TestMechanisms(t *testing.T) {
 	a := newAuth(t, newDirectory(t, cheap), Options{})
 	binding := func(kind string) []byte { return []byte("data") }
@@ -535,47 +435,6 @@ func TestSCRAMHidesUsers(t *testing.T) {
 	}
 	if first(a, "Bob") != first(b, "Bob") {
 		t.Error("shows that Bob has no keys")
-	}
-}
-
-// An unknown user costs what a wrong password costs.
-func TestSameTime(t *testing.T) {
-	p := Params{Memory: 4096, Time: 1, Threads: 1, Iterations: 4096}
-	a := newAuth(t, newDirectory(t, p), Options{Params: p})
-	best := map[string]time.Duration{}
-	for range 25 {
-		for _, name := range []string{"Bob", "nobody"} {
-			a.throttle = newThrottle()
-			start := time.Now()
-			if _, err := a.Password(ctx, remote, name, "wrong"); !errors.Is(err, ErrFailed) {
-				t.Fatal(err)
-			}
-			if d := time.Since(start); best[name] == 0 || d < best[name] {
-				best[name] = d
-			}
-		}
-	}
-	known, unknown := best["Bob"], best["nobody"]
-	if known > unknown*3/2 || unknown > known*3/2 {
-		t.Errorf("known %v, unknown %v", known, unknown)
-	}
-}
-
-// No more hashes than allowed run at a time, whoever asks, and waiting ends with the context.
-func TestHashesAreLimited(t *testing.T) {
-	a := newAuth(t, newDirectory(t, cheap), Options{Hashes: 1})
-	a.hashing <- struct{}{}
-	short, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
-	defer cancel()
-	if _, err := a.Password(short, remote, "Bob", "pass of Bob"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Error(err)
-	}
-	<-a.hashing
-	if _, err := a.Password(ctx, remote, "Bob", "pass of Bob"); err != nil {
-		t.Error(err)
-	}
-	if n := cap(newAuth(t, newDirectory(t, cheap), Options{}).hashing); n != runtime.GOMAXPROCS(0) {
-		t.Errorf("%d hashes at a time", n)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"time"
 
-	"restante/auth/sasl"
 	"restante/store"
 )
 
@@ -55,8 +54,10 @@ type Authenticator struct {
 	dummy    []byte // a secret that no password fits, for users that do not exist
 	cache    *cache
 	throttle *throttle
-	hashing  chan struct{} // an element for each hash under way
-	changing chan struct{} // an element while a secret is replaced
+	slots    *slots
+	flights  flights
+	matches  func(argonHash, string) bool // computes a hash; tests count and stop it
+	changing chan struct{}                // an element while a secret is replaced
 	log      *slog.Logger
 }
 
@@ -88,7 +89,9 @@ func New(users Users, o *Options) (*Authenticator, error) {
 	}
 	a.cache = newCache(size, ttl)
 	a.throttle = newThrottle()
-	a.hashing = make(chan struct{}, hashes)
+	a.slots = newSlots(hashes)
+	a.flights.mu.wanted = make(map[digest]*flight)
+	a.matches = argonHash.matches
 	a.changing = make(chan struct{}, 1)
 	dummy, err := a.newDummy()
 	if err != nil {
@@ -117,23 +120,36 @@ func (a *Authenticator) newDummy() ([]byte, error) {
 // Errors are ErrFailed, ErrThrottled, and those of the store and the context.
 func (a *Authenticator) Password(ctx context.Context, remote netip.Addr, name, password string) (store.User, error) {
 	canonical := canonicalOr(name)
-	k := a.throttle.keyOf(remote, canonical)
-	if err := a.throttle.wait(ctx, k); err != nil {
+	at, err := a.throttle.begin(ctx, remote, canonical)
+	if err != nil {
 		return store.User{}, err
 	}
+	ended, wrong := abandoned, guess{}
+	defer func() { at.end(ended, wrong) }()
 	user, known, err := a.lookup(ctx, name, canonical)
 	if err != nil {
 		return store.User{}, err
 	}
-	ok, err := a.check(ctx, user, known, password)
-	if err != nil {
-		return store.User{}, err
+	c := a.claim(user, known, canonical, password)
+	// From here on the time that it takes may tell something: who goes away before the answer has
+	// failed.
+	ended = failed
+	right := at.fresh && a.cache.has(c.digest)
+	if !right {
+		if err := at.passName(ctx); err != nil {
+			return store.User{}, err
+		}
+		if !at.failedBefore(c.guess()) {
+			if right, err = a.check(ctx, at, &c); err != nil {
+				return store.User{}, err
+			}
+		}
 	}
-	if !ok {
-		a.throttle.failed(k)
+	if !right {
+		wrong = c.guess()
 		return store.User{}, ErrFailed
 	}
-	a.throttle.succeeded(k)
+	ended = succeeded
 	return user, nil
 }
 
@@ -162,48 +178,6 @@ func (a *Authenticator) lookup(ctx context.Context, name, canonical string) (use
 		return store.User{}, false, fmt.Errorf("auth: %w", err)
 	}
 	return user, true, nil
-}
-
-// check compares a password with the user's secret, or does the same work in vain when there is
-// no such user.
-func (a *Authenticator) check(ctx context.Context, user store.User, known bool, password string) (bool, error) {
-	stored := a.dummy
-	if known {
-		stored = user.Secret
-	}
-	d := a.cache.digest(user.Name, stored, password)
-	if a.cache.has(d) {
-		return true, nil
-	}
-	select {
-	case a.hashing <- struct{}{}:
-	case <-ctx.Done():
-		return false, ctx.Err()
-	}
-	ok, renew := a.compare(user, stored, password)
-	<-a.hashing
-	if !ok || !known {
-		return false, nil
-	}
-	if renew {
-		a.renew(ctx, user, password)
-	}
-	a.cache.add(d)
-	return true, nil
-}
-
-func (a *Authenticator) compare(user store.User, stored []byte, password string) (ok, renew bool) {
-	h, keys, err := parseSecret(stored)
-	if err != nil {
-		a.log.Error("stored secret is damaged", "user", user.Name)
-		h, _, _ = parseSecret(a.dummy)
-	}
-	prepared, prepErr := "", error(sasl.ErrPassword)
-	if len(password) <= maxPassword {
-		prepared, prepErr = sasl.PreparePassword(password)
-	}
-	ok = h.matches(prepared) && err == nil && prepErr == nil
-	return ok, ok && (keys == nil || h.params != a.params)
 }
 
 // renew replaces a secret that was made with other parameters. It is a courtesy: an error is
@@ -236,13 +210,15 @@ func (a *Authenticator) change(ctx context.Context, name, password string, still
 	if !ok {
 		return errors.New("auth: passwords cannot be changed here")
 	}
+	slot := a.slots.request(netip.Addr{}, classFirst)
 	select {
-	case a.hashing <- struct{}{}:
+	case <-slot.granted:
 	case <-ctx.Done():
+		a.slots.withdraw(slot)
 		return ctx.Err()
 	}
 	secret, err := NewSecret(password, a.params)
-	<-a.hashing
+	a.slots.release()
 	if err != nil {
 		return err
 	}

@@ -39,10 +39,15 @@ func (a *Authenticator) Mechanisms(c Conn) []string {
 type Exchange struct {
 	sasl.Server
 	user store.User
+	name string
 }
 
 // User returns who has been authenticated, once Next has said that it is done.
 func (e *Exchange) User() store.User { return e.user }
+
+// Name returns the name that the client gave, as it came, or "" while it has not given one. It is
+// for the log: nothing in it is verified, and it may be of any length.
+func (e *Exchange) Name() string { return e.name }
 
 // Server begins an exchange with one of Mechanisms, in any case, or returns ErrMechanism. ctx is
 // for the whole exchange. Errors of its Next are those of Password, ErrNotAuthorized, and
@@ -60,6 +65,7 @@ func (a *Authenticator) Server(ctx context.Context, mechanism string, c Conn) (*
 	switch mechanism {
 	case "PLAIN":
 		e.Server = sasl.NewPlain(func(authz, name, password string) (err error) {
+			e.name = name
 			if e.user, err = a.Password(ctx, c.Remote, name, password); err != nil {
 				return err
 			}
@@ -67,6 +73,7 @@ func (a *Authenticator) Server(ctx context.Context, mechanism string, c Conn) (*
 		})
 	case "LOGIN":
 		e.Server = sasl.NewLogin(func(name, password string) (err error) {
+			e.name = name
 			e.user, err = a.Password(ctx, c.Remote, name, password)
 			return err
 		})
@@ -97,18 +104,14 @@ type scramExchange struct {
 	e      *Exchange
 	remote netip.Addr
 
+	name  string // canonical
 	user  store.User
 	known bool // and has keys
-	key   throttleKey
 }
 
 func (s *scramExchange) keys(name string) (sasl.Keys, error) {
-	canonical := canonicalOr(name)
-	s.key = s.a.throttle.keyOf(s.remote, canonical)
-	if err := s.a.throttle.wait(s.ctx, s.key); err != nil {
-		return sasl.Keys{}, err
-	}
-	user, known, err := s.a.lookup(s.ctx, name, canonical)
+	s.e.name, s.name = name, canonicalOr(name)
+	user, known, err := s.a.lookup(s.ctx, name, s.name)
 	if err != nil {
 		return sasl.Keys{}, err
 	}
@@ -117,7 +120,7 @@ func (s *scramExchange) keys(name string) (sasl.Keys, error) {
 	if known {
 		stored = user.Secret
 	}
-	fake := s.a.fakeKeys(canonical)
+	fake := s.a.fakeKeys(s.name)
 	_, real, err := parseSecret(stored)
 	if known && err != nil {
 		s.a.log.Error("stored secret is damaged", "user", user.Name)
@@ -129,12 +132,23 @@ func (s *scramExchange) keys(name string) (sasl.Keys, error) {
 	return sasl.Keys{Salt: real.Salt, Iterations: real.Iterations, StoredKey: real.StoredKey, ServerKey: real.ServerKey}, nil
 }
 
+// verified passes the throttle before the client learns anything of the password it has tried. An
+// exchange that it does not finish has told it nothing.
 func (s *scramExchange) verified(authz, _ string, ok bool) error {
+	at, err := s.a.throttle.begin(s.ctx, s.remote, s.name)
+	if err != nil {
+		return err
+	}
+	ended := abandoned
+	defer func() { at.end(ended, guess{}) }()
+	if err := at.passName(s.ctx); err != nil {
+		return err
+	}
 	if !ok || !s.known {
-		s.a.throttle.failed(s.key)
+		ended = failed
 		return ErrFailed
 	}
-	s.a.throttle.succeeded(s.key)
+	ended = succeeded
 	s.e.user = s.user
 	return s.e.authorize(authz)
 }

@@ -45,7 +45,7 @@ func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {
 	defer cancel()
 	exchange, err := c.s.Auth.Server(ctx, cmd.Mechanism, c.authConn())
 	if err != nil {
-		return c.authFailure(err)
+		return c.authFailure("", err)
 	}
 	var response []byte
 	if cmd.HasInitial {
@@ -56,7 +56,7 @@ func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {
 	for {
 		challenge, done, err := exchange.Next(response)
 		if err != nil {
-			return c.authFailure(err)
+			return c.authFailure(exchange.Name(), err)
 		}
 		if done {
 			return c.enter(exchange.User())

@@ -69,7 +69,7 @@ type conn struct {
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
 	commands  int       // before login
-	errors    int       // syntax errors in a row
+	errors    int       // before the login in all, then in a row
 	start     time.Time // of the connection
 
 	tag        string
@@ -242,7 +242,7 @@ func (c *conn) command() error {
 			return fatal
 		}
 	} else {
-		c.errors = 0
+		c.resetErrors()
 		text := c.completion.text
 		if text == "" {
 			text = name + " completed"

@@ -47,8 +47,10 @@ func (c *conn) fail(err error, result *string) error {
 	}
 	*result = f.status
 	c.out = imapwire.AppendStatusResponse(c.out, c.tag, f.status, f.code, f.args, f.text)
-	if f.status != "BAD" {
-		c.errors = 0
+	// Before the login errors add up whatever is between them, and a failed login is one, so that
+	// who guesses has to connect again.
+	if f.status != "BAD" && !errors.Is(err, auth.ErrFailed) && !errors.Is(err, auth.ErrThrottled) {
+		c.resetErrors()
 		return nil
 	}
 	c.errors++
@@ -57,9 +59,16 @@ func (c *conn) fail(err error, result *string) error {
 		limit = c.s.limits.ErrorsBeforeAuth
 	}
 	if c.errors >= limit {
-		return protocolError("Too many syntax errors")
+		return protocolError("Too many errors")
 	}
 	return nil
+}
+
+// resetErrors is for a command that was no error. Before the login it changes nothing.
+func (c *conn) resetErrors() {
+	if c.state != notAuthenticated {
+		c.errors = 0
+	}
 }
 
 // failure says how err is answered; nil: not at all, the connection ends.
@@ -88,6 +97,8 @@ func (c *conn) failure(err error) *failure {
 		return answer("BAD", imap.CodeLimit, fmt.Sprintf("A line may have %d octets", c.readerOptions().MaxLine))
 	case errors.Is(err, auth.ErrFailed):
 		return answer("NO", imap.CodeAuthenticationFailed, "Wrong user name or password")
+	case errors.Is(err, auth.ErrThrottled):
+		return answer("NO", imap.CodeUnavailable, "Too many failed logins, try again later")
 	case errors.Is(err, mailbox.ErrNotFound):
 		return answer("NO", imap.CodeNonExistent, "No such mailbox")
 	case errors.Is(err, mailbox.ErrExists):

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
+	"unicode"
 
 	"restante/auth"
 	"restante/auth/sasl"
@@ -34,7 +36,7 @@ func runLogin(c *conn, cmd *imapwire.Login) error {
 	defer cancel()
 	user, err := c.s.Auth.Password(ctx, c.addr, cmd.User, cmd.Password)
 	if err != nil {
-		return c.authFailure(err)
+		return c.authFailure(cmd.User, err)
 	}
 	return c.enter(user)
 }
@@ -49,24 +51,42 @@ func (c *conn) passwordAllowed() bool {
 // isLocal reports whether a peer is on this machine: on loopback, or without an address.
 func isLocal(addr netip.Addr) bool { return !addr.IsValid() || addr.IsLoopback() }
 
-// authFailure says how a failed authentication is answered.
-func (c *conn) authFailure(err error) error {
+// authFailure logs a failed authentication with the name that was tried, and says how it is
+// answered.
+func (c *conn) authFailure(name string, err error) error {
+	answer, reason := err, ""
 	switch {
 	case errors.Is(err, auth.ErrFailed):
-		c.log.Info("login failed", "addr", c.addr)
-		return err
+		reason = "wrong user name or password"
 	case errors.Is(err, auth.ErrThrottled):
-		return no(imap.CodeUnavailable, "Too many failed logins, try again later")
+		reason = "too many failed logins"
 	case errors.Is(err, auth.ErrNotAuthorized):
-		return no(imap.CodeAuthorizationFailed, "You may not act as another user")
+		answer, reason = no(imap.CodeAuthorizationFailed, "You may not act as another user"), "not authorized to act as another user"
 	case errors.Is(err, auth.ErrMechanism):
 		return no(imap.CodeCannot, "This mechanism is not offered here")
 	case errors.Is(err, sasl.ErrMalformed):
 		return bad("The client's response is not what the mechanism demands")
 	case errors.Is(err, context.DeadlineExceeded):
-		return no(imap.CodeUnavailable, "Logging in took too long, try again later")
+		answer, reason = no(imap.CodeUnavailable, "Logging in took too long, try again later"), "took too long"
+	default:
+		return err
 	}
-	return err
+	c.log.Info("login failed", "name", loggedName(name), "addr", c.addr, "reason", reason)
+	return answer
+}
+
+// loggedName returns a name that anybody may have sent, fit for a log.
+func loggedName(name string) string {
+	const octets = 200
+	if len(name) > octets {
+		name = name[:octets] + "..."
+	}
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(name, "?"))
 }
 
 // enter makes a user's account that of the connection.

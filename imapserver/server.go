@@ -21,7 +21,7 @@ type Limits struct {
 	CommandLiterals    int64         // octets of all literals of a command but a message; default 1 MiB
 	AppendLimit        int64         // octets of an appended message (RFC 7889); default 128 MiB
 	CommandsBeforeAuth int           // default 32
-	ErrorsBeforeAuth   int           // syntax errors that end a connection that is not logged in; default 3
+	ErrorsBeforeAuth   int           // syntax errors and failed logins that end a connection that is not logged in; default 3
 	Errors             int           // syntax errors in a row that end any connection; default 50
 	ConnsPerAddr       int           // connections from one address; default 1000
 	ConnsPerUser       int           // default 200
