@@ -2,7 +2,6 @@ package message
 
 import (
 	"iter"
-	"strings"
 
 	"restante/imap"
 	"restante/internal/charset"
@@ -11,27 +10,15 @@ import (
 // AddressValues yields the addresses in the fields of a header block that have the given name, as the
 // envelope has them, for SEARCH FROM and its relatives (RFC 9051 §6.4.4): each as
 // "display name <mailbox@host>", the name decoded, without comments, folds, quotes and the backslashes
-// of quoted pairs (RFC 5322 §3.2.1). Of a group its name is yielded, and then its members. Fields whose
-// addresses read like that in the message, or nearly so, are left out: HeaderValues has them.
+// of quoted pairs (RFC 5322 §3.2.1). Of a group its name is yielded, and then its members.
 func AddressValues(block, name string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for f := range Fields(block) {
-			if !f.Is(name) {
-				continue
-			}
-			if value := f.Value(); !plainAddresses(value) && !yieldAddresses(value, yield) {
+			if f.Is(name) && !yieldAddresses(f.Value(), yield) {
 				return
 			}
 		}
 	}
-}
-
-// plainAddresses reports whether the value of an address field has nothing in it that could hide the
-// characters of an address from each other.
-func plainAddresses(value string) bool {
-	return !strings.ContainsAny(value, "\"(\\") &&
-		!strings.Contains(value, " @") && !strings.Contains(value, "@ ") &&
-		!strings.Contains(value, " .") && !strings.Contains(value, ". ")
 }
 
 // yieldAddresses parses one address at a time: a field may have very many.

@@ -10,8 +10,8 @@ func TestAddressValues(t *testing.T) {
 		field string
 		want  []string
 	}{
-		{"From: ann@example.org\r\n", nil}, // as HeaderValues has it
-		{"From: Ann <ann@example.org>\r\n", nil},
+		{"From: ann@example.org\r\n", []string{"ann@example.org"}},
+		{"From: Ann\r\n   B.  Smith<ann@example.org>\r\n", []string{"Ann B. Smith <ann@example.org>"}},
 		{"From: ann (her comment) @ example.org\r\n", []string{"her comment <ann@example.org>"}},
 		{"from: ann\r\n @\r\n (a (nested \\) one)) example\r\n .org\r\n", []string{"a (nested ) one) <ann@example.org>"}},
 		{"From: \"O'Neill, \\\"Bob\\\"\" <bob(x)@example.org>\r\n", []string{`O'Neill, "Bob" <bob@example.org>`}},
