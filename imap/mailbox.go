@@ -6,12 +6,14 @@ import "strings"
 // (RFC 9051 §5.1).
 const Inbox = "INBOX"
 
-// CanonicalName returns name, with INBOX in any case written as INBOX.
+// CanonicalName returns name, with INBOX in any case written as INBOX. That holds for a first level in
+// front of "/" too: "inbox/sub" is an inferior of INBOX, since "inbox" is no other mailbox.
 func CanonicalName(name string) string {
-	if strings.EqualFold(name, Inbox) {
-		return Inbox
+	n := len(Inbox)
+	if len(name) < n || len(name) > n && name[n] != '/' || !strings.EqualFold(name[:n], Inbox) {
+		return name
 	}
-	return name
+	return Inbox + name[n:]
 }
 
 // MailboxAttr is a mailbox attribute (RFC 9051 §7.3.1, RFC 6154 §2). Attributes are compared

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"restante/imapwire"
+	"restante/internal/spool"
 	"restante/store"
 	"restante/summary"
 )
@@ -16,6 +17,9 @@ func runAppend(c *conn, cmd *imapwire.Append) error {
 		return bad("APPEND needs a message, as a literal")
 	}
 	if err := c.checkAppendLimit(cmd.Size); err != nil {
+		return err
+	}
+	if err := checkKeywords(cmd.Flags); err != nil {
 		return err
 	}
 	dst, err := c.findDestination(cmd.Mailbox)
@@ -47,8 +51,18 @@ func runAppend(c *conn, cmd *imapwire.Append) error {
 // stage brings the message of a literal into the store, and returns what is to be kept beside it. It
 // fails when what stands behind the literal is not the end of the command.
 func (c *conn) stage(body *messageLiteral) (store.Staged, []byte, error) {
+	octets := io.Reader(body)
+	if body.binary {
+		var s spool.Spool
+		defer s.Close()
+		encoded, err := c.receiveBinary(body, &s)
+		if err != nil {
+			return nil, nil, err
+		}
+		octets = encoded.Reader()
+	}
 	builder, summarise := summary.NewBuilder()
-	staged, err := c.s.Mail.Stage(c.ctx, c.actor, c.account.ID(), io.TeeReader(body, builder))
+	staged, err := c.s.Mail.Stage(c.ctx, c.actor, c.account.ID(), io.TeeReader(octets, builder))
 	if notWhole := body.finish(); notWhole != nil {
 		if err == nil {
 			staged.Discard()

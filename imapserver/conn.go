@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -69,6 +70,7 @@ type conn struct {
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
 	commands  int       // before login
+	isLongID  bool      // the command counts in Server.longIDs
 	errors    int       // before the login in all, then in a row
 	start     time.Time // of the connection
 
@@ -91,15 +93,47 @@ func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
 // so that nobody without an account can fill the memory.
 const maxBeforeLogin = 16 << 10
 
+// An ID may be longer: 30 names of 30 octets with values of 1024, all of which may be written with a
+// backslash (RFC 2971 §3.3). Of those that are, a server reads maxLongIDs at a time, so that all
+// strangers together hold 4 MiB with them; one more is refused as other commands are.
+const (
+	maxLongID  = 64 << 10 // octets of lines, and of literals
+	maxLongIDs = 32
+)
+
 // readerOptions are the limits of what the client may send in its state.
 func (c *conn) readerOptions() imapwire.ReaderOptions {
 	l := &c.s.limits
 	if c.account == nil {
 		return imapwire.ReaderOptions{
 			MaxLine: min(l.LineLength, maxBeforeLogin), MaxLiteral: min(l.CommandLiterals, maxBeforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
+			Longer: c.longID,
 		}
 	}
 	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit}
+}
+
+// longID returns the limits of a command before the login that goes over the usual ones.
+func (c *conn) longID(start []byte) (maxLine int, maxLiteral int64) {
+	usual := c.readerOptions()
+	name := start[len(imapwire.Tag(start)):]
+	if len(name) < 4 || !strings.EqualFold(string(name[:4]), " ID ") {
+		return usual.MaxLine, usual.MaxLiteral
+	}
+	if c.s.longIDs.Add(1) > maxLongIDs {
+		c.s.longIDs.Add(-1)
+		return usual.MaxLine, usual.MaxLiteral
+	}
+	c.isLongID = true
+	return min(c.s.limits.LineLength, maxLongID), min(c.s.limits.CommandLiterals, maxLongID)
+}
+
+// endLongID lets another connection send a long ID.
+func (c *conn) endLongID() {
+	if c.isLongID {
+		c.isLongID = false
+		c.s.longIDs.Add(-1)
+	}
 }
 
 // commandSource is what the Reader reads from: the connection, with a deadline for every read.
@@ -190,8 +224,8 @@ func (c *conn) end(err error) {
 		c.bye(imap.CodeUnavailable, "Server is shutting down")
 	case errors.Is(err, errProtocol):
 		c.bye("", err.Error())
-	case errors.Is(err, errDeleted):
-		c.bye(imap.CodeNonExistent, "The selected mailbox was deleted")
+	case errors.Is(err, errAccountDeleted):
+		c.bye("", "The user was deleted")
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
 		c.bye("", "Autologout; idle for too long")
 	case errors.Is(err, io.EOF):
@@ -221,6 +255,7 @@ func (c *conn) greet() {
 
 // command reads and answers one command. It returns an error when the connection must end.
 func (c *conn) command() error {
+	defer c.endLongID()
 	frame, lit, err := c.r.ReadCommand(c.proceed)
 	start := time.Now()
 	if err != nil {
@@ -283,7 +318,11 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 			return name, err
 		}
 	}
-	err = row.run(c, cmd)
+	if row.in == selected && row.flags&noSync == 0 && c.sel.box.Version().Deleted {
+		err = errMailboxDeleted
+	} else {
+		err = row.run(c, cmd)
+	}
 	if row.flags&noSync == 0 && c.sel != nil && c.writeErr == nil {
 		if err := c.sync(row.flags&noExpunge != 0); err != nil {
 			return name, err

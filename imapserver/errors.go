@@ -83,7 +83,7 @@ func (c *conn) failure(err error) *failure {
 		big     *imapwire.LiteralTooBig
 	)
 	switch {
-	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, errDeleted):
+	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, errAccountDeleted):
 		return nil
 	case errors.As(err, &f):
 		return f

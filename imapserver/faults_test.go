@@ -190,14 +190,19 @@ func TestDeletedAtIdle(t *testing.T) {
 	user := ts.target(t, false)
 	other := dialUser(t, ts, user)
 	for range 50 {
-		other.ok("CREATE x")
+		if err := user.Seed("x", []byte("x"), nil, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
 		w := dialUser(t, ts, user)
 		w.ok("SELECT x")
 		w.send("i IDLE\r\n")
 		other.ok("DELETE x")
-		for line := w.line(); !strings.HasPrefix(line, "* BYE"); line = w.line() {
+		for line := w.line(); line != "* 1 EXPUNGE"; line = w.line() {
 		}
-		w.closed()
+		w.send("DONE\r\n")
+		for line := w.line(); !strings.HasPrefix(line, "i OK"); line = w.line() {
+		}
+		w.ok("CLOSE")
 	}
 }
 

@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"slices"
 	"strings"
 
 	"restante/imap"
@@ -10,22 +11,12 @@ import (
 // listMatcher returns a function that reports whether a name matches one of the patterns, each behind
 // the reference (RFC 9051 §6.3.9).
 func listMatcher(ref string, patterns []string) func(name string) bool {
-	var full []listPattern
-	for _, p := range patterns {
-		p = ref + p
-		full = append(full, newListPattern(p))
-		// INBOX is INBOX in any case (RFC 9051 §5.1).
-		if n := len(imap.Inbox); len(p) >= n && p[:n] != imap.Inbox && strings.EqualFold(p[:n], imap.Inbox) {
-			full = append(full, newListPattern(imap.Inbox+p[n:]))
-		}
+	full := make([]listPattern, len(patterns))
+	for i, p := range patterns {
+		full[i] = newListPattern(ref + p)
 	}
 	return func(name string) bool {
-		for _, p := range full {
-			if p.match(name) || name == imap.Inbox && newListPattern(strings.ToUpper(p.text)).match(name) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(full, func(p listPattern) bool { return p.match(name) })
 	}
 }
 
@@ -61,6 +52,10 @@ func (p listPattern) match(name string) bool {
 	if p.literals > len(name) {
 		return false
 	}
+	anyCase := 0 // octets at the start of which the case does not matter
+	if name == imap.Inbox || strings.HasPrefix(name, imap.Inbox+string(mailbox.Delim)) {
+		anyCase = len(imap.Inbox) // RFC 9051 §5.1
+	}
 	// reached[i] says that the pattern so far matches name[:i].
 	reached := make([]bool, len(name)+1)
 	reached[0] = true
@@ -74,10 +69,18 @@ func (p listPattern) match(name string) bool {
 			}
 		default:
 			for i := len(name); i > 0; i-- {
-				reached[i] = reached[i-1] && name[i-1] == c
+				reached[i] = reached[i-1] && (name[i-1] == c || i <= anyCase && name[i-1] == upper(c))
 			}
 			reached[0] = false
 		}
 	}
 	return reached[len(name)]
+}
+
+// upper returns an ASCII letter in upper case.
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	return c
 }

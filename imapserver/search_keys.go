@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"cmp"
-	"strings"
 	"time"
 
 	"restante/imap"
@@ -159,38 +158,31 @@ func fieldKey(name string, addresses bool) searchKey {
 	}
 }
 
-// fieldCriterion is met when a field of that name holds the text. Addresses are also looked at as
-// the envelope has them, without the backslashes of quoted pairs (RFC 5322 §3.2.1).
+// fieldCriterion is met when a field of that name holds the text. With addresses those are looked at
+// too, as the envelope has them.
 func fieldCriterion(name, text string, addresses bool) criterion {
 	fields := []string{name}
 	matcher := message.NewMatcher(text)
 	return criterion{cost: fromSummary, match: func(m *openMessage) (bool, error) {
-		block, err := m.headerFields(fields)
+		header, err := m.headerFields(fields)
 		if err != nil {
 			return false, unreadable(err)
 		}
-		for value := range message.HeaderValues(string(block), name) {
+		block := string(header)
+		for value := range message.HeaderValues(block, name) {
 			if matcher.MatchString(value) {
 				return true, nil
 			}
-			if addresses && strings.Contains(value, `\`) && matcher.MatchString(withoutQuotedPairs(value)) {
-				return true, nil
+		}
+		if addresses {
+			for address := range message.AddressValues(block, name) {
+				if matcher.MatchString(address) {
+					return true, nil
+				}
 			}
 		}
 		return false, nil
 	}}
-}
-
-// withoutQuotedPairs replaces each backslash and the character after it by that character.
-func withoutQuotedPairs(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] == '\\' && i+1 < len(s) {
-			i++
-		}
-		b.WriteByte(s[i])
-	}
-	return b.String()
 }
 
 // maxTexts is how many keys of a SEARCH may look at the text: each reads all of a message.

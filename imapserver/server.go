@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"restante/auth"
@@ -81,6 +82,7 @@ type Server struct {
 	Log            *slog.Logger // nil: nothing is logged
 	Observer       Observer     // may be nil
 	Version        string       // told by ID (RFC 2971); may be ""
+	TempDir        string       // for long messages of APPEND that may hold NUL; "" is os.TempDir
 
 	extensions []*extension // nil: all of extensions.go
 
@@ -92,6 +94,8 @@ type Server struct {
 	cancel   context.CancelFunc
 	hard     context.Context // ends when they must, whatever they are doing
 	kill     context.CancelFunc
+
+	longIDs atomic.Int32 // commands ID of strangers that are longer than other commands
 
 	conns sync.WaitGroup
 	mu    struct {

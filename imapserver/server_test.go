@@ -52,6 +52,53 @@ func TestLiteralTooBig(t *testing.T) {
 	w.closed()
 }
 
+// RFC 2971 §3.3: an ID has up to 30 names of 30 octets, with values of 1024.
+func TestLongID(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	w := dialRaw(t, ts)
+	var quoted, literals strings.Builder
+	for i := range 30 {
+		name := fmt.Sprintf("%030d", i)
+		fmt.Fprintf(&quoted, ` "%s" "%s"`, name, strings.Repeat(`\"`, 1024))
+		fmt.Fprintf(&literals, " {30+}\r\n%s {1024+}\r\n%s", name, strings.Repeat("x", 1024))
+	}
+	for _, params := range []string{quoted.String(), literals.String()} {
+		w.send("a ID (%s)\r\n", params[1:])
+		w.expect("* ID (")
+		w.expect("a OK")
+	}
+	w.send("b ID (%s)\r\n", quoted.String()[1:]+quoted.String())
+	w.expect("b BAD [LIMIT]")
+	w.send("c LOGIN ann \"%s\"\r\n", strings.Repeat("x", 20_000))
+	w.expect("c BAD [LIMIT]")
+	w.ok("NOOP")
+}
+
+// However many strangers there are, only some can make the server hold much at a time.
+func TestManyLongIDs(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	long := strings.Repeat("x", 20_000)
+	var all []*wire
+	for range 32 {
+		w := dialRaw(t, ts)
+		w.send("a ID (\"name\" {%d}\r\n", len(long))
+		w.expect("+ ")
+		all = append(all, w)
+	}
+	late := dialRaw(t, ts)
+	late.send("a ID (\"name\" {%d}\r\n", len(long))
+	late.expect("a BAD [TOOBIG]")
+	late.send("b ID (\"name\" \"%s\")\r\n", long)
+	late.expect("b BAD [LIMIT]")
+	all[0].send("%s)\r\n", long)
+	all[0].expect("* ID (")
+	all[0].expect("a OK")
+	all[0].ok("NOOP") // what it held it does not hold any more
+	late.send("c ID (\"name\" \"%s\")\r\n", long)
+	late.expect("* ID (")
+	late.expect("c OK")
+}
+
 func TestSyntaxErrorsBeforeLogin(t *testing.T) {
 	ts := startServer(t, memstore.New(), nil)
 	w := dialRaw(t, ts)
@@ -257,8 +304,28 @@ func TestDeletedUnderSession(t *testing.T) {
 	c.send("i IDLE\r\n")
 	c.expect("+ ")
 	b.ok("DELETE x")
-	c.expect("* BYE")
-	c.closed()
+	c.send("DONE\r\n")
+	c.expect("i OK")
+	a.ok("NOOP")
+	a.send("a EXPUNGE\r\n")
+	a.expect("a NO [NONEXISTENT]")
+	a.ok("CLOSE")
+}
+
+// TestUserDeleted deletes a user: whose sessions end.
+func TestUserDeleted(t *testing.T) {
+	ts := startServer(t, memstore.New(), nil)
+	user := ts.target(t, false)
+	a, b := dialUser(t, ts, user), dialUser(t, ts, user)
+	a.ok("SELECT INBOX")
+	b.ok("SELECT INBOX")
+	b.send("i IDLE\r\n")
+	b.expect("+ ")
+	if err := ts.store.DeleteUser(context.Background(), user.User); err != nil {
+		t.Fatal(err)
+	}
+	b.expect("* BYE")
+	b.closed()
 	a.send("a NOOP\r\n")
 	a.expect("* BYE")
 	a.closed()

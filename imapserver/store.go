@@ -14,6 +14,9 @@ type storeModifier func(c *conn, option imapwire.Option, op *store.StoreFlags) e
 // there. The new flags reach the client as every change does, by the difference of versions: from
 // what the client knew when it gave the command.
 func runStore(c *conn, cmd *imapwire.Store) error {
+	if err := checkKeywords(cmd.Flags); err != nil {
+		return err
+	}
 	known, err := c.resolve(cmd.Set)
 	if err != nil {
 		return err

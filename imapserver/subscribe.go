@@ -1,7 +1,10 @@
 package imapserver
 
 import (
+	"unicode/utf8"
+
 	"restante/imapwire"
+	"restante/mailbox"
 	"restante/store"
 )
 
@@ -11,8 +14,12 @@ func runSubscribe(c *conn, cmd *imapwire.Subscribe) error {
 	return c.setSubscribed(cmd.Mailbox, true)
 }
 
-// runUnsubscribe is UNSUBSCRIBE, RFC 9051 §6.3.8.
+// runUnsubscribe is UNSUBSCRIBE, RFC 9051 §6.3.8. Of a name that is not subscribed it changes nothing,
+// but one that cannot be read is an error.
 func runUnsubscribe(c *conn, cmd *imapwire.Unsubscribe) error {
+	if !utf8.ValidString(cmd.Mailbox) {
+		return mailbox.ErrBadName
+	}
 	return c.setSubscribed(cmd.Mailbox, false)
 }
 

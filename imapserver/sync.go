@@ -19,12 +19,20 @@ type selection struct {
 	// recent holds the messages that are \Recent in this session (RFC 3501 §2.3.2).
 	recent imap.UIDSet
 
-	// flagText caches how sets of flags are written, for the keywords of view.
-	flagText map[mailbox.FlagBits]string
+	flagText flagTexts // for the keywords of view
 }
 
-// errDeleted ends a session whose mailbox was deleted by another (RFC 2180 §3.3).
-var errDeleted = errors.New("imapserver: the selected mailbox was deleted")
+// A mailbox that another session deletes has no messages any more for the sessions that have it selected:
+// they are told of the EXPUNGE of each, and from then on commands on it answer NO. Ending the sessions
+// (RFC 2180 §3.3) would cut off clients that have done nothing, in the middle of what they do. Leaving
+// the selected state by CLOSED would not reach those that do not know the code, and no client expects
+// the code but in answer to SELECT and EXAMINE (RFC 9051 §7.1); commands that are on their way would be
+// answered with BAD, as if the client had made a mistake. So the mailbox stays selected, until the client
+// closes it or selects another.
+var errMailboxDeleted = no(imap.CodeNonExistent, "The selected mailbox was deleted")
+
+// errAccountDeleted ends a session whose user does not exist any more.
+var errAccountDeleted = errors.New("imapserver: the user was deleted")
 
 // sync tells the client what has changed in the selected mailbox since it was last told, all of
 // it or, with retain, everything but EXPUNGE.
@@ -35,13 +43,18 @@ func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
 func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, was, now mailbox.FlagSet) bool) error {
 	sel := c.sel
 	next := sel.box.Version()
+	if next.Deleted {
+		if _, ok := c.account.Namespace().Lookup(imap.Inbox); !ok {
+			return errAccountDeleted
+		}
+	}
 	if next == sel.view {
 		return nil
 	}
-	if next.Deleted {
-		return errDeleted
-	}
-	if retain {
+	switch {
+	case retain && next.Deleted:
+		return nil // nothing but EXPUNGE is left to tell
+	case retain:
 		next = mailbox.Retain(sel.view, next)
 	}
 	last := sel.view
@@ -56,18 +69,20 @@ func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, was, now mai
 		}
 	}
 	if d.KeywordsChanged {
-		sel.flagText = nil
+		sel.flagText = flagTexts{}
 		c.appendMailboxFlags()
 	}
-	if len(d.Expunged) > 0 && !sel.recent.Empty() {
+	known := sel.recent.Len()
+	if len(d.Expunged) > 0 && known > 0 {
 		sel.recent = next.Existing(sel.recent)
 	}
 	if len(d.Added) > 0 {
 		c.out = imapwire.AppendExists(c.out, uint32(next.Len()))
 		c.addRecent(d.Added)
-		if !c.rev2() {
-			c.out = imapwire.AppendRecent(c.out, uint32(sel.recent.Len()))
-		}
+	}
+	// Also when there are fewer: the client must not count more than there are messages.
+	if !c.rev2() && (len(d.Added) > 0 || sel.recent.Len() != known) {
+		c.out = imapwire.AppendRecent(c.out, uint32(sel.recent.Len()))
 	}
 	for x := range d.Changed() {
 		if quiet != nil && quiet(x, last.Set(&x.Old), next.Set(&x.Row)) {
@@ -94,14 +109,11 @@ func (c *conn) appendFlags(dst []byte, r *mailbox.Row) []byte {
 	var text string
 	if sel.view.Far(r) {
 		text = string(imapwire.AppendFlags(nil, sel.view.Flags(sel.view.Set(r))))
-	} else if cached, ok := sel.flagText[r.Flags]; ok {
+	} else if cached, ok := sel.flagText.of[r.Flags]; ok {
 		text = cached
 	} else {
 		text = string(imapwire.AppendFlags(nil, sel.view.Flags(mailbox.FlagSet{Bits: r.Flags})))
-		if sel.flagText == nil || len(sel.flagText) > 1024 {
-			sel.flagText = map[mailbox.FlagBits]string{}
-		}
-		sel.flagText[r.Flags] = text
+		sel.flagText.keep(r.Flags, text)
 	}
 	if !c.rev2() && !sel.recent.Empty() && sel.recent.Contains(r.UID) {
 		dst = append(dst, `(\Recent`...)

@@ -145,6 +145,11 @@ func (e *Encoder) mailbox(name string) string {
 			return raw
 		}
 	}
+	if raw, ok := strings.CutPrefix(name, undecoded); ok {
+		if _, ok := decodeName(raw, e.UTF8); !ok {
+			return raw
+		}
+	}
 	if !utf8.ValidString(name) || strings.IndexByte(name, 0) >= 0 {
 		e.fail("mailbox name", name)
 	}

@@ -311,32 +311,20 @@ func (l *lexer) astring(production string) []byte {
 //
 // and returns the name in UTF-8.
 func (l *lexer) mailbox(production string) string {
-	start := l.pos
-	return imap.CanonicalName(l.name(start, production, l.astring(production)))
+	return imap.CanonicalName(l.name(l.astring(production)))
 }
 
-// name decodes a mailbox name that was read from start on. Clients that send UTF-8 without having
-// enabled it (go-imap v2, mbsync) are understood: such a name cannot be modified UTF-7, which is
-// ASCII, so there is nothing else it could mean.
-func (l *lexer) name(start int, production string, raw []byte) string {
+// name decodes a mailbox name. One that cannot be decoded is no error: it is the name of no mailbox
+// (RFC 3501 §5.1.3), see undecoded.
+func (l *lexer) name(raw []byte) string {
 	if l.err != nil {
 		return ""
 	}
-	if l.utf8 {
-		if !utf8.Valid(raw) {
-			l.failAt(start, production, "mailbox name is not UTF-8")
-			return ""
-		}
-		return string(raw)
+	name, ok := decodeName(string(raw), l.utf8)
+	if !ok {
+		return undecoded + name
 	}
-	if !ascii(raw) && utf8.Valid(raw) {
-		return string(raw)
-	}
-	s, err := DecodeUTF7(string(raw))
-	if err != nil {
-		l.failAt(start, production, "mailbox name is not modified UTF-7")
-	}
-	return s
+	return name
 }
 
 // numSet parses
@@ -383,6 +371,8 @@ func (l *lexer) date(production string) time.Time {
 // dateTime parses
 //
 //	date-time = DQUOTE date-day-fixed "-" date-month "-" date-year SP time SP zone DQUOTE
+//
+// A day of one digit need not have the space in front of it, which node-imap leaves out.
 func (l *lexer) dateTime(production string) time.Time {
 	l.expect('"', production)
 	start := l.pos
@@ -390,7 +380,7 @@ func (l *lexer) dateTime(production string) time.Time {
 	if l.take(' ') {
 		day = l.fixed(1, 1, production)
 	} else {
-		day = l.fixed(2, 2, production)
+		day = l.fixed(1, 2, production)
 	}
 	m, y := l.monthYear(production)
 	l.sp(production)
@@ -484,13 +474,4 @@ func (l *lexer) list(production string, empty bool, item func()) {
 			l.fail(production, `expected a space or ")"`)
 		}
 	}
-}
-
-func ascii(b []byte) bool {
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }

@@ -151,11 +151,10 @@ func parseList(l *lexer, _ bool) Command {
 //
 //	list-mailbox = 1*list-char / string
 func (l *lexer) pattern() string {
-	start := l.pos
 	if c := l.peek(); c == '"' || c == '{' {
-		return l.name(start, "list-mailbox", l.str("list-mailbox"))
+		return l.name(l.str("list-mailbox"))
 	}
-	return l.name(start, "list-mailbox", l.span1(listChar, "list-mailbox", "a pattern"))
+	return l.name(l.span1(listChar, "list-mailbox", "a pattern"))
 }
 
 // ListData is LIST (RFC 9051 §7.3.1), LSUB (RFC 3501 §7.2.3) or XLIST, which Name tells.

@@ -13,6 +13,9 @@ type ReaderOptions struct {
 	// MaxSkip is how many octets of refused literals are read and thrown away in one command that
 	// the client has sent without waiting, so that the connection can go on; 1 MiB.
 	MaxSkip int64
+	// Longer, when it is not nil, is asked once in a command that goes over MaxLine or MaxLiteral. It
+	// is given what has been read of the command, and returns the limits that this command has.
+	Longer func(start []byte) (maxLine int, maxLiteral int64)
 }
 
 func (o ReaderOptions) withDefaults() ReaderOptions {
@@ -47,6 +50,10 @@ type Reader struct {
 
 	frame *slab // the command so far, when it is not one line in buf
 	line  *slab // the line so far, when it is not all in buf
+
+	maxLine    int   // for this command
+	maxLiteral int64 // for this command
+	extended   bool  // Longer was asked
 
 	used    int     // octets of the command without literals
 	inline  int64   // octets of the literals in the frame
@@ -108,7 +115,7 @@ func (r *Reader) ReadLine() ([]byte, error) {
 		return nil, err
 	}
 	r.reset()
-	line, err := r.readLine(r.o.MaxReply, true)
+	line, err := r.readLine(func([]byte) int { return r.o.MaxReply }, true)
 	if err == ErrLineTooLong {
 		return nil, err
 	}
@@ -124,6 +131,18 @@ func (r *Reader) ReadLiteral(n int64) io.Reader {
 // reset forgets the last command.
 func (r *Reader) reset() {
 	r.used, r.inline, r.skipped, r.lit, r.pending = 0, 0, 0, Literal{}, false
+	r.maxLine, r.maxLiteral, r.extended = r.o.MaxLine, r.o.MaxLiteral, false
+}
+
+// extend asks for the limits of a command that goes over the usual ones. It reports whether they may
+// have changed.
+func (r *Reader) extend(start []byte) bool {
+	if r.o.Longer == nil || r.extended {
+		return false
+	}
+	r.extended = true
+	r.maxLine, r.maxLiteral = r.o.Longer(start)
+	return true
 }
 
 // abandon skips what the client still sends of a command whose message was handed over.
@@ -154,7 +173,7 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 		r.frame.b = r.frame.b[:0]
 	}
 	for {
-		line, err := r.readLine(r.o.MaxLine-r.used, start && len(r.frameBytes()) == 0)
+		line, err := r.readLine(r.lineRoom, start && len(r.frameBytes()) == 0)
 		if err == ErrLineTooLong {
 			r.collect(line[:min(len(line), headSize)])
 			return r.frameBytes(), nil, r.tooLong(line)
@@ -181,7 +200,7 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 			r.lit.src, r.lit.left = r, l.Size
 			return frame, &r.lit, nil
 		}
-		if l.Size > r.o.MaxLiteral-r.inline {
+		if l.Size > r.maxLiteral-r.inline && !(r.extend(frame) && l.Size <= r.maxLiteral-r.inline) {
 			big := &LiteralTooBig{Tag: Tag(frame), Size: l.Size, NonSync: l.NonSync}
 			if l.NonSync {
 				if err := r.skipLiteral(l); err != nil {
@@ -263,10 +282,24 @@ func (r *Reader) collectLiteral(n int64) error {
 	return nil
 }
 
-// readLine returns the next line without its line end. Of one that is longer than limit it returns
-// some octets of the start and all that announcement needs of the end, with ErrLineTooLong. With
-// another error it returns what there was of the line.
-func (r *Reader) readLine(limit int, idle bool) ([]byte, error) {
+// lineRoom returns how many octets a line of the command may have of which the start is given.
+func (r *Reader) lineRoom(line []byte) int {
+	if room := r.maxLine - r.used; len(line) <= room {
+		return room
+	}
+	start := r.frameBytes()
+	if len(start) == 0 {
+		start = line
+	}
+	r.extend(start)
+	return r.maxLine - r.used
+}
+
+// readLine returns the next line without its line end. limit says how many octets it may have, given
+// those that have been read. Of one that is longer it returns some octets of the start and all that
+// announcement needs of the end, with ErrLineTooLong. With another error it returns what there was of
+// the line.
+func (r *Reader) readLine(limit func([]byte) int, idle bool) ([]byte, error) {
 	if r.line != nil {
 		r.line.b = r.line.b[:0]
 	}
@@ -281,7 +314,8 @@ func (r *Reader) readLine(limit int, idle bool) ([]byte, error) {
 		b := r.buf[r.r:end]
 		r.r = min(end+1, r.w)
 		if i >= 0 && len(part) == 0 {
-			return limited(bytes.TrimSuffix(b, []byte("\r")), limit)
+			b = bytes.TrimSuffix(b, []byte("\r"))
+			return limited(b, limit(b))
 		}
 		if len(b) > 0 {
 			if r.line == nil {
@@ -290,7 +324,7 @@ func (r *Reader) readLine(limit int, idle bool) ([]byte, error) {
 			}
 			r.line.b = append(r.line.b, b...)
 			// One octet more than the limit may be a CR.
-			if len(r.line.b) > max(limit, 0)+1 {
+			if !cut && len(r.line.b) > max(limit(r.line.b), 0)+1 {
 				cut = true
 			}
 			if keep := headSize + announcementLen + 1; cut && len(r.line.b) > keep {
@@ -305,7 +339,7 @@ func (r *Reader) readLine(limit int, idle bool) ([]byte, error) {
 			if cut {
 				return part, ErrLineTooLong
 			}
-			return limited(part, limit)
+			return limited(part, limit(part))
 		}
 		if err := r.fill(idle && len(part) == 0); err != nil {
 			return part, err
@@ -361,7 +395,7 @@ func (r *Reader) skipLiteral(l Literal) error {
 
 // skipLine reads past a line of any length, and returns what announcement needs of its end.
 func (r *Reader) skipLine() ([]byte, error) {
-	line, err := r.readLine(0, false)
+	line, err := r.readLine(func([]byte) int { return 0 }, false)
 	if err == ErrLineTooLong {
 		err = nil
 	}

@@ -373,3 +373,36 @@ func (f *forever) Read(p []byte) (int, error) {
 	}
 	return n, nil
 }
+
+// Longer is asked once in each command, with its start, when a line or a literal goes over the limits.
+func TestReaderLonger(t *testing.T) {
+	long := strings.Repeat("x", 101)
+	for _, c := range []struct {
+		in     string
+		asked  int
+		events []string
+	}{
+		{"a ID " + long[:94] + "\r\n", 0, []string{`frame "a ID ` + long[:94] + `"`}},
+		{"a ID " + long + "\r\n", 1, []string{`frame "a ID ` + long + `"`}},
+		{"a ID {60+}\r\n" + long[:60] + " {60+}\r\n" + long[:60] + "\r\n", 1,
+			[]string{`frame "a ID {60+}\r\n` + long[:60] + ` {60+}\r\n` + long[:60] + `"`}},
+		{"a ID {200}\r\n", 1, []string{`frame "a ID {200}"`, `too big: tag "a", 200, false, false`}},
+		{"a ID " + long + long + "\r\n", 1, []string{`frame "` + ("a ID " + long)[:64] + `"`, `too long: tag "a"`}},
+		{"a NOOP " + long + "\r\n", 1, []string{`frame "` + ("a NOOP " + long)[:64] + `"`, `too long: tag "a"`}},
+	} {
+		for _, src := range []io.Reader{strings.NewReader(c.in + "b NOOP\r\n"), iotest.OneByteReader(strings.NewReader(c.in + "b NOOP\r\n"))} {
+			o, asked := smallLimits, 0
+			o.Longer = func(start []byte) (int, int64) {
+				asked++
+				if !bytes.HasPrefix(start, []byte("a ID ")) {
+					return o.MaxLine, o.MaxLiteral
+				}
+				return 200, 150
+			}
+			want := append(slices.Clone(c.events), `frame "b NOOP"`, `frame ""`, "EOF")
+			if got := frameAll(src, o, takeAll); !slices.Equal(got, want) || asked != c.asked {
+				t.Errorf("%q: asked %d times, got %q, want %q", c.in, asked, got, want)
+			}
+		}
+	}
+}

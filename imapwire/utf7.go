@@ -11,6 +11,36 @@ import (
 // ErrUTF7 is what DecodeUTF7 returns for a name that is not modified UTF-7.
 var ErrUTF7 = errors.New("imapwire: not modified UTF-7")
 
+// undecoded stands in front of a name that a client sent and that cannot be decoded. What is behind it
+// is the name as it was sent. With it a name is not UTF-8, so no mailbox has it and none can be created
+// or renamed to have it.
+const undecoded = "\xff"
+
+// decodeName returns the UTF-8 form of a mailbox name as a client sends it: UTF-8 where that is agreed
+// on, else modified UTF-7. Clients that send UTF-8 without having enabled it (go-imap v2, mbsync) are
+// understood: such a name cannot be modified UTF-7, which is ASCII, so there is nothing else it could
+// mean. go-imap v2 writes "&-" for "&" in it. A name that cannot be decoded is returned as it is.
+func decodeName(raw string, isUTF8 bool) (name string, ok bool) {
+	if isUTF8 {
+		return raw, utf8.ValidString(raw)
+	}
+	if !isASCII(raw) {
+		if !utf8.ValidString(raw) {
+			return raw, false
+		}
+		return strings.ReplaceAll(raw, "&-", "&"), true
+	}
+	name, err := DecodeUTF7(raw)
+	if err != nil {
+		return raw, false
+	}
+	return name, true
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
 // utf7Base64 is the base64 of modified UTF-7: "," in the place of "/", no padding, no stray bits.
 var utf7Base64 = base64.NewEncoding("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,").
 	WithPadding(base64.NoPadding).Strict()

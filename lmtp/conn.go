@@ -223,7 +223,7 @@ func (c *conn) rset(string) {
 // reset forgets the transaction.
 func (c *conn) reset() {
 	if c.tx != nil && c.tx.message != nil {
-		c.tx.message.spool.close()
+		c.tx.message.spool.Close()
 	}
 	c.tx = nil
 }

@@ -59,12 +59,11 @@ func (d *dotReader) fill() error {
 }
 
 // lineFixer writes a message so that IMAP can serve it: lines end with CRLF, whatever number of
-// CRs stood before the LF, and NUL, which no literal may hold (RFC 9051 §4.3), becomes 0x80.
-// A CR in a line stays.
+// CRs stood before the LF. A CR in a line stays.
 type lineFixer struct {
 	w    io.Writer
 	crs  int  // CRs that are held back
-	last byte // the last octet written
+	open bool // the last octet written was not that of a line end
 	out  []byte
 }
 
@@ -72,7 +71,7 @@ func (f *lineFixer) Write(p []byte) (int, error) {
 	n := len(p)
 	f.out = f.out[:0]
 	for len(p) > 0 {
-		i := bytes.IndexAny(p, "\r\n\x00")
+		i := bytes.IndexAny(p, "\r\n")
 		if i != 0 {
 			if i < 0 {
 				i = len(p)
@@ -82,15 +81,11 @@ func (f *lineFixer) Write(p []byte) (int, error) {
 			p = p[i:]
 			continue
 		}
-		switch p[0] {
-		case '\r':
+		if p[0] == '\r' {
 			f.crs++
-		case '\n':
+		} else {
 			f.crs = 0
 			f.out = append(f.out, '\r', '\n')
-		default:
-			f.release()
-			f.out = append(f.out, 0x80)
 		}
 		p = p[1:]
 		if f.crs > 4096 {
@@ -100,7 +95,7 @@ func (f *lineFixer) Write(p []byte) (int, error) {
 	if len(f.out) == 0 {
 		return n, nil
 	}
-	f.last = f.out[len(f.out)-1]
+	f.open = f.out[len(f.out)-1] != '\n'
 	_, err := f.w.Write(f.out)
 	return n, err
 }
@@ -113,7 +108,7 @@ func (f *lineFixer) release() {
 
 // finish ends the last line, which BDAT may leave open.
 func (f *lineFixer) finish() error {
-	if f.crs == 0 && (f.last == '\n' || f.last == 0) {
+	if f.crs == 0 && !f.open {
 		return nil
 	}
 	_, err := f.w.Write([]byte("\r\n"))

@@ -69,17 +69,17 @@ func (c *conn) commit(copies []*delivery, id string, now time.Time) (size int64)
 		}
 	}
 	if len(waiting) == 0 {
-		return c.tx.message.spool.size
+		return c.tx.message.text.Size()
 	}
 	w, finish := summary.NewBuilder()
 	trace := c.trace(id, now)
-	body := io.TeeReader(io.MultiReader(strings.NewReader(trace), c.tx.message.spool.reader()), w)
+	body := io.TeeReader(io.MultiReader(strings.NewReader(trace), c.tx.message.text.Reader()), w)
 	staged, err := mail.Stage(ctx, store.System, waiting[0].to.user.ID, body)
 	if err != nil {
 		for _, d := range waiting {
 			d.err = err
 		}
-		return c.tx.message.spool.size
+		return c.tx.message.text.Size()
 	}
 	defer staged.Discard()
 	m := store.NewMessage{Body: staged, Date: now, Summary: finish()}

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"restante/internal/spool"
+	"restante/message"
 )
 
 func TestParsePath(t *testing.T) {
@@ -60,7 +63,7 @@ func FuzzParsePath(f *testing.F) {
 // receive runs what a client sends after DATA through everything that a message goes through.
 func receive(r io.Reader, buffer int) (string, string, error) {
 	br := bufio.NewReaderSize(r, buffer)
-	s := &spool{limit: 1 << 20}
+	s := &spool.Spool{Limit: 1 << 20}
 	filter := headerFilter{w: s}
 	fixer := lineFixer{w: &filter}
 	if _, err := io.Copy(&fixer, struct{ io.Reader }{newDotReader(br)}); err != nil {
@@ -69,7 +72,7 @@ func receive(r io.Reader, buffer int) (string, string, error) {
 	fixer.finish()
 	filter.finish()
 	rest, _ := io.ReadAll(br)
-	got, _ := io.ReadAll(s.reader())
+	got, _ := io.ReadAll(s.Reader())
 	return string(got), string(rest), nil
 }
 
@@ -95,7 +98,14 @@ func FuzzReceive(f *testing.F) {
 		if want := string(b[min(at+3, len(b)):]); rest != want {
 			t.Fatalf("%q: left %q, want %q", b, rest, want)
 		}
-		if strings.Contains(got, "\x00") || regexp.MustCompile(`(^|[^\r])\n`).MatchString(got) || strings.Contains(got, "\r\r\n") {
+		e, err := message.EncodeBinary(strings.NewReader(got), int64(len(got)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(e.Reader()); err != nil || bytes.IndexByte(text, 0) >= 0 {
+			t.Fatalf("%q: delivered as %q, %v", b, text, err)
+		}
+		if regexp.MustCompile(`(^|[^\r])\n`).MatchString(got) || strings.Contains(got, "\r\r\n") {
 			t.Fatalf("%q: bad lines in %q", b, got)
 		}
 		if strings.HasPrefix(got, "\r\n") {

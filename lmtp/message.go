@@ -6,11 +6,15 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"restante/internal/spool"
+	"restante/message"
 )
 
 // incoming is a message that is being received.
 type incoming struct {
-	spool  spool
+	spool  spool.Spool
+	text   *message.Encoded // what the spool holds, once all is received
 	filter headerFilter
 	fixer  lineFixer
 	left   int64 // octets that the client may still send
@@ -20,7 +24,7 @@ type incoming struct {
 func (c *conn) newIncoming() *incoming {
 	l := &c.server.limits
 	m := &incoming{left: l.MessageSize}
-	m.spool.dir, m.spool.limit = c.server.TempDir, l.Memory
+	m.spool.Dir, m.spool.Limit = c.server.TempDir, l.Memory
 	m.filter.w = &m.spool
 	m.fixer.w = &m.filter
 	return m
@@ -64,7 +68,7 @@ func (c *conn) spooled(m *incoming, err error) {
 func (m *incoming) fail(r reply) {
 	if m.failed.code == 0 {
 		m.failed = r
-		m.spool.close()
+		m.spool.Close()
 	}
 }
 
@@ -157,7 +161,11 @@ func (c *conn) cut(err error) {
 func (c *conn) finish() {
 	m := c.tx.message
 	if m.failed.code == 0 {
-		c.spooled(m, errors.Join(m.fixer.finish(), m.filter.finish()))
+		err := errors.Join(m.fixer.finish(), m.filter.finish())
+		if err == nil {
+			m.text, err = message.EncodeBinary(&m.spool, m.spool.Size())
+		}
+		c.spooled(m, err)
 	}
 	if m.failed.code != 0 {
 		for _, r := range c.tx.recipients {

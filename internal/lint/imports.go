@@ -26,8 +26,8 @@ var allowed = map[string][]string{
 	"auth/sasl":        {},
 	"auth":             {"auth/sasl", "store"},
 	"imapclient":       {"imap", "imapwire", "auth/sasl", "internal/charset"},
-	"imapserver":       {"imap", "imapwire", "mailbox", "message", "summary", "store", "store/gate", "auth", "auth/sasl", "internal/charset"},
-	"lmtp":             {"imap", "mailbox", "message", "summary", "store", "store/gate", "auth"},
+	"imapserver":       {"imap", "imapwire", "mailbox", "message", "summary", "store", "store/gate", "auth", "auth/sasl", "internal/charset", "internal/spool"},
+	"lmtp":             {"imap", "mailbox", "message", "summary", "store", "store/gate", "auth", "internal/spool"},
 
 	"internal/charset":       {},
 	"internal/dovecottest":   {},
@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"internal/lint/rfcindex": {"internal/lint"},
 	"internal/maildate":      {},
 	"internal/servertest":    {},
+	"internal/spool":         {},
 	"internal/transcript":    {"imap"},
 
 	"cmd/restante":                   {"..."},
@@ -49,7 +50,7 @@ var allowed = map[string][]string{
 	"cmd/restante/internal/client": {"imap", "imapclient", "internal/maildate", "message",
 		"cmd/restante/internal/account", "cmd/restante/internal/cli", "cmd/restante/internal/config",
 		"cmd/restante/internal/output", "cmd/restante/internal/query", "cmd/restante/internal/terminal"},
-	"cmd/restante/internal/admin": {"auth", "auth/sasl", "imap", "mailbox", "store", "store/localstore", "summary",
+	"cmd/restante/internal/admin": {"auth", "auth/sasl", "imap", "internal/spool", "mailbox", "message", "store", "store/localstore", "summary",
 		"cmd/restante/internal/cli", "cmd/restante/internal/config", "cmd/restante/internal/mailfile",
 		"cmd/restante/internal/output", "cmd/restante/internal/terminal"},
 	"cmd/restante/internal/server": {"auth", "imap", "imapserver", "internal/maildate", "lmtp", "message", "store/gate", "store/localstore",

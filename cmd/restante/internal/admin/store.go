@@ -10,6 +10,8 @@ import (
 	"restante/auth/sasl"
 	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
+	"restante/internal/spool"
+	"restante/message"
 	"restante/store"
 	"restante/store/localstore"
 	"restante/summary"
@@ -208,18 +210,25 @@ type batch struct {
 }
 
 func (b *batch) add(ctx context.Context, m *mailfile.Message) error {
+	s := spool.Spool{Limit: batchOctets}
+	defer s.Close()
+	switch _, err := io.CopyN(&s, m.Body, m.Size); {
+	case err == io.EOF:
+		return io.ErrUnexpectedEOF
+	case err != nil:
+		return err
+	}
+	encoded, err := message.EncodeBinary(&s, s.Size())
+	if err != nil {
+		return err
+	}
 	w, finish := summary.NewBuilder()
-	body, err := b.store.Stage(ctx, store.System, b.ref.Account, io.TeeReader(io.LimitReader(m.Body, m.Size), w))
+	body, err := b.store.Stage(ctx, store.System, b.ref.Account, io.TeeReader(encoded.Reader(), w))
 	if err != nil {
 		return err
 	}
 	b.messages = append(b.messages, store.NewMessage{Flags: m.Flags, Date: m.Date, Body: body, Summary: finish()})
-	if body.Size() != m.Size {
-		b.messages = b.messages[:len(b.messages)-1]
-		body.Discard()
-		return io.ErrUnexpectedEOF
-	}
-	b.size += m.Size
+	b.size += body.Size()
 	if len(b.messages) >= batchMessages || b.size >= batchOctets {
 		return b.flush(ctx)
 	}
