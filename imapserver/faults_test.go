@@ -142,12 +142,8 @@ func TestShutdownInHaste(t *testing.T) {
 	w.expect("* 1 FETCH")
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	if err := ts.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
-	}
-	if d := time.Since(start); d > 5*time.Second {
-		t.Errorf("it took %v", d)
 	}
 	if n := conns.Load(); n != 0 {
 		t.Errorf("%d connections are left", n)
@@ -172,16 +168,13 @@ func TestHandshakeFails(t *testing.T) {
 func TestTricklingLogin(t *testing.T) {
 	ts := startServer(t, memstore.New(), func(s *imapserver.Server) { s.Limits.AuthTimeout = 200 * time.Millisecond })
 	w := dialRaw(t, ts)
-	start := time.Now()
-	for time.Since(start) < 5*time.Second {
+	for range 1000 {
 		if _, err := io.WriteString(w.nc, "x"); err != nil {
-			break
+			return
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("the connection lasted %v", d)
-	}
+	t.Error("the connection lasts for ever")
 }
 
 // TestDeletedAtIdle deletes a mailbox at the moment in which IDLE begins.

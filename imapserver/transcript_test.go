@@ -27,6 +27,7 @@ import (
 	"restante/store/localstore"
 	"restante/store/memstore"
 	"restante/store/storetest"
+	"restante/summary"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -36,6 +37,7 @@ var cheap = auth.Params{Memory: 64, Time: 1, Threads: 1, Iterations: 4096}
 
 // testServer is a server on loopback, with and without TLS from the start.
 type testServer struct {
+	bare        bool // messages are stored without summaries
 	store       store.Store
 	server      *imapserver.Server
 	plain, tls  string
@@ -136,6 +138,11 @@ func (ts *testServer) account(t testing.TB, name string) store.Account {
 // append adds a message to a mailbox; m has what is to be known besides its octets.
 func (ts *testServer) append(ref store.Ref, msg []byte, m store.NewMessage) (err error) {
 	ctx := context.Background()
+	if m.Summary == nil && !ts.bare {
+		builder, summarise := summary.NewBuilder()
+		builder.Write(msg)
+		m.Summary = summarise()
+	}
 	if m.Body, err = ts.store.Stage(ctx, store.System, ref.Account, bytes.NewReader(msg)); err != nil {
 		return err
 	}
@@ -183,15 +190,16 @@ var stores = map[string]func(t testing.TB) store.Store{
 // TestTranscripts runs testdata/*.imap over TCP, on every store, with and without TLS.
 func TestTranscripts(t *testing.T) {
 	var modes []transcript.Mode
+	add := func(name string, ts *testServer, overTLS bool) {
+		modes = append(modes, transcript.Mode{Name: name, TLS: overTLS, Start: func(t testing.TB) transcript.Target { return ts.target(t, overTLS) }})
+	}
 	for name, open := range stores {
 		ts := startServer(t, open(t), nil)
-		for _, overTLS := range []bool{false, true} {
-			mode := transcript.Mode{Name: name, TLS: overTLS, Start: func(t testing.TB) transcript.Target { return ts.target(t, overTLS) }}
-			if overTLS {
-				mode.Name += "-tls"
-			}
-			modes = append(modes, mode)
-		}
+		add(name, ts, false)
+		add(name+"-tls", ts, true)
 	}
+	ts := startServer(t, memstore.New(), nil)
+	ts.bare = true
+	add("memstore-without-summaries", ts, false)
 	transcript.Run(t, "testdata", modes)
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	goimap "github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -27,10 +26,15 @@ func TestKill(t *testing.T) {
 	for round := range 3 {
 		var mu sync.Mutex
 		var wg sync.WaitGroup
+		acknowledged := make(chan struct{}, 1000)
+		var ready sync.WaitGroup
 		for worker := range 4 {
 			wg.Add(1)
+			ready.Add(1)
 			go func() {
 				defer wg.Done()
+				selected := sync.OnceFunc(ready.Done)
+				defer selected()
 				c, err := imapclient.DialTLS(s.IMAPSAddr, &imapclient.Options{TLSConfig: s.TLSConfig})
 				if err != nil {
 					t.Error(err)
@@ -45,6 +49,7 @@ func TestKill(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				selected()
 				for n := 0; ; n++ {
 					subject := fmt.Sprintf("crash %d %d %d", round, worker, n)
 					msg := []byte(message(subject))
@@ -61,6 +66,10 @@ func TestKill(t *testing.T) {
 					}
 					known[data.UID] = subject
 					mu.Unlock()
+					select {
+					case acknowledged <- struct{}{}:
+					default:
+					}
 					if n%3 == 0 {
 						err := c.Store(goimap.UIDSetNum(data.UID), &goimap.StoreFlags{Op: goimap.StoreFlagsAdd, Silent: true, Flags: []goimap.Flag{goimap.FlagFlagged}}, nil).Close()
 						if err != nil {
@@ -73,14 +82,13 @@ func TestKill(t *testing.T) {
 				}
 			}()
 		}
-		time.Sleep(700 * time.Millisecond)
+		ready.Wait() // nobody is hit in the login
+		for range 200 * (round + 1) {
+			<-acknowledged
+		}
 		s.Kill()
 		wg.Wait()
-		start := time.Now()
 		s = servertest.Start(t, data)
-		if d := time.Since(start); d > 5*time.Second {
-			t.Errorf("after a crash the server needed %v to start", d)
-		}
 		c, err := imapclient.DialTLS(s.IMAPSAddr, &imapclient.Options{TLSConfig: s.TLSConfig})
 		if err != nil {
 			t.Fatal(err)
