@@ -8,6 +8,7 @@ import (
 
 	"restante/auth"
 	"restante/auth/sasl"
+	"restante/cmd/restante/internal/datadir"
 	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
 	"restante/internal/spool"
@@ -22,6 +23,9 @@ func New(s store.Store, a *auth.Authenticator) API { return &storeAPI{store: s, 
 
 // openStore opens the store in a folder until the API is closed.
 func openStore(dir string) (API, error) {
+	if err := datadir.Make(dir); err != nil {
+		return nil, err
+	}
 	s, err := localstore.Open(dir, nil)
 	if err != nil {
 		return nil, err

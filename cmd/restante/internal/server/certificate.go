@@ -11,24 +11,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/big"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
 	"restante/cmd/restante/internal/cli"
+	"restante/cmd/restante/internal/datadir"
 )
 
 // serverTLS returns the TLS configuration of the server: with the given certificate, or with one
 // that the server makes itself and keeps in dir.
-func serverTLS(certFile, keyFile, dir, hostname string) (c *tls.Config, selfSigned string, err error) {
+func serverTLS(certFile, keyFile, dir, hostname string, log *slog.Logger) (c *tls.Config, selfSigned string, err error) {
 	if (certFile == "") != (keyFile == "") {
 		return nil, "", cli.Usagef("--tls-cert and --tls-key belong together")
 	}
 	if certFile == "" {
 		certFile, keyFile = filepath.Join(dir, "self-signed.crt"), filepath.Join(dir, "self-signed.key")
-		if err := ensureSelfSigned(certFile, keyFile, hostname); err != nil {
+		if err := ensureSelfSigned(certFile, keyFile, hostname, log); err != nil {
 			return nil, "", fmt.Errorf("making a certificate: %w", err)
 		}
 		selfSigned = certFile
@@ -41,20 +42,38 @@ func serverTLS(certFile, keyFile, dir, hostname string) (c *tls.Config, selfSign
 }
 
 // ensureSelfSigned makes a certificate for the host and loopback unless there is one that is valid
-// for another month.
-func ensureSelfSigned(certFile, keyFile, hostname string) error {
-	if pair, err := tls.LoadX509KeyPair(certFile, keyFile); err == nil && time.Until(pair.Leaf.NotAfter) > 30*24*time.Hour {
+// for another month. One that is damaged is made anew.
+func ensureSelfSigned(certFile, keyFile, hostname string, log *slog.Logger) error {
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	switch {
+	case err == nil && time.Until(pair.Leaf.NotAfter) > 30*24*time.Hour:
 		return nil
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	case errors.Is(err, fs.ErrNotExist) || err == nil:
+	case errors.Is(err, fs.ErrPermission):
 		return err
+	default:
+		log.Warn("the self-signed certificate is damaged and made anew; clients must be told to trust the new one", "cert", certFile, "err", err)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := newSelfSigned(hostname)
 	if err != nil {
 		return err
+	}
+	// A crash between the two leaves a pair that does not match: it counts as damaged.
+	if err := datadir.WriteFile(keyFile, key, 0o600); err != nil {
+		return err
+	}
+	return datadir.WriteFile(certFile, cert, 0o644)
+}
+
+// newSelfSigned returns a certificate for the host and loopback, and its key, in PEM.
+func newSelfSigned(hostname string) (certPEM, keyPEM []byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
@@ -72,14 +91,12 @@ func ensureSelfSigned(certFile, keyFile, hostname string) error {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
 }

@@ -17,6 +17,7 @@ import (
 	"restante/auth"
 	"restante/cmd/restante/internal/admin"
 	"restante/cmd/restante/internal/config"
+	"restante/cmd/restante/internal/datadir"
 	"restante/imapserver"
 	"restante/lmtp"
 	"restante/store/gate"
@@ -63,7 +64,7 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 			s.stop()
 		}
 	}()
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+	if err := datadir.Make(c.Data); err != nil {
 		return nil, err
 	}
 	if s.store, err = localstore.Open(c.Data, &localstore.Options{Log: log, History: c.Limits.History}); err != nil {
@@ -82,7 +83,7 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 	if hostname == "" {
 		hostname, _ = os.Hostname()
 	}
-	if s.tls, s.selfSigned, err = serverTLS(c.TLSCert, c.TLSKey, c.Data, hostname); err != nil {
+	if s.tls, s.selfSigned, err = serverTLS(c.TLSCert, c.TLSKey, c.Data, hostname, log); err != nil {
 		return nil, err
 	}
 	m := newMetrics()
@@ -142,13 +143,22 @@ func (s *server) listen(c config.Server, m *metrics) error {
 	return nil
 }
 
-// secretKey reads the key that belongs to the data, or makes it.
+// keyLength is the octets of auth.key.
+const keyLength = 32
+
+// secretKey reads the key that belongs to the data, or makes it. A damaged one is an error: with
+// another key the salts for users that do not exist change, which tells them from real ones.
 func secretKey(path string) ([]byte, error) {
 	key, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, 32)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		key = make([]byte, keyLength)
 		rand.Read(key)
-		return key, os.WriteFile(path, key, 0o600)
+		return key, datadir.WriteFile(path, key, 0o600)
+	case err == nil && len(key) != keyLength:
+		return nil, fmt.Errorf("%s is damaged: it has %d octets, not %d; restore it from a backup, or remove it, "+
+			"and a new one is made (passwords stay as they are; who compares SCRAM's salts can tell once which users exist)",
+			path, len(key), keyLength)
 	}
 	return key, err
 }
