@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"restante/auth"
 	"restante/auth/sasl"
@@ -22,8 +23,8 @@ import (
 func New(s store.Store, a *auth.Authenticator) API { return &storeAPI{store: s, auth: a} }
 
 // openStore opens the store in a folder until the API is closed.
-func openStore(dir string) (API, error) {
-	if err := datadir.Make(dir); err != nil {
+func openStore(dir string, log *slog.Logger) (API, error) {
+	if err := datadir.Prepare(dir, log); err != nil {
 		return nil, err
 	}
 	s, err := localstore.Open(dir, nil)

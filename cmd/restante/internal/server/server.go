@@ -64,7 +64,7 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 			s.stop()
 		}
 	}()
-	if err := datadir.Make(c.Data); err != nil {
+	if err := datadir.Prepare(c.Data, log); err != nil {
 		return nil, err
 	}
 	if s.store, err = localstore.Open(c.Data, &localstore.Options{Log: log, History: c.Limits.History}); err != nil {
