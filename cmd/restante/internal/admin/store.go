@@ -63,9 +63,9 @@ var initialMailboxes = []store.InitialMailbox{
 }
 
 func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
-	canonical, err := auth.CanonicalName(name)
+	canonical, err := newUserName(name)
 	if err != nil {
-		return fmt.Errorf("%q cannot be the name of a user", name)
+		return err
 	}
 	secret, err := auth.NewSecret(password, auth.Params{})
 	if err != nil {
@@ -76,6 +76,15 @@ func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
 		return fmt.Errorf("there is a user %s already; 'restante user passwd %s' sets a new password", canonical, canonical)
 	}
 	return err
+}
+
+// newUserName returns the form under which the name of a new user is stored.
+func newUserName(name string) (string, error) {
+	canonical, err := auth.CanonicalName(name)
+	if err != nil || canonical == "" {
+		return "", fmt.Errorf("%q cannot be the name of a user", name)
+	}
+	return canonical, nil
 }
 
 func passwordError(err error) error {
