@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"restante/cmd/restante/internal/config"
 )
 
 // TestDamagedSelfSigned makes a pair anew that a power cut has emptied, halved or mismatched, and says
@@ -18,7 +20,7 @@ func TestDamagedSelfSigned(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(&said, nil))
 	load := func() string {
 		t.Helper()
-		if _, _, err := serverTLS("", "", dir, "mail.example.org", log); err != nil {
+		if _, err := certificateFiles(config.Server{Data: dir}, "mail.example.org", log); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(cert)

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"restante/auth"
@@ -25,11 +26,16 @@ import (
 )
 
 // run serves until ctx ends or a listener fails.
-func run(ctx context.Context, c config.Server, version string, log *slog.Logger) error {
+func run(ctx context.Context, set *settings, version string, log *slog.Logger) error {
+	c := set.now
 	s, err := start(c, version, log)
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	s.hangup, s.settings = hangup, set
 	log.Info("serving", "data", c.Data, "imap", s.imapAddr, "imaps", s.imapsAddr, "lmtp", s.lmtpAddr, "http", s.httpAddr)
 	if s.selfSigned != "" {
 		log.Warn("using a self-signed certificate; clients must be told to trust it", "cert", s.selfSigned)
@@ -45,7 +51,9 @@ type server struct {
 	imap  *imapserver.Server
 	lmtp  *lmtp.Server
 	http  []*http.Server
-	tls   *tls.Config
+
+	certificates *certificates
+	hostname     string
 
 	// Where it listens; "" for what is off.
 	imapAddr, imapsAddr, lmtpAddr, httpAddr string
@@ -54,6 +62,9 @@ type server struct {
 	listeners []net.Listener
 	serving   int        // goroutines in Serve
 	failed    chan error // gets the end of each Serve
+
+	hangup   <-chan os.Signal // SIGHUP: to reload settings; nil for never
+	settings *settings
 }
 
 // start opens the data folder and listens. When it returns an error nothing is left running.
@@ -79,21 +90,27 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 		return nil, err
 	}
 	s.admin = admin.New(s.store, authenticator)
-	hostname := c.Hostname
-	if hostname == "" {
-		hostname, _ = os.Hostname()
+	if s.hostname = c.Hostname; s.hostname == "" {
+		s.hostname, _ = os.Hostname()
 	}
-	if s.tls, s.selfSigned, err = serverTLS(c.TLSCert, c.TLSKey, c.Data, hostname, log); err != nil {
+	paths, err := certificateFiles(c, s.hostname, log)
+	if err != nil {
 		return nil, err
+	}
+	if s.certificates, err = newCertificates(paths, log); err != nil {
+		return nil, err
+	}
+	if paths.selfSigned {
+		s.selfSigned = paths.cert
 	}
 	m := newMetrics()
 	mail := gate.New(s.store, gate.Owners)
 	s.imap = &imapserver.Server{
-		Mail: mail, Auth: authenticator, TLS: s.tls, AllowPlaintext: c.AllowPlaintext,
+		Mail: mail, Auth: authenticator, TLS: s.certificates.config(), AllowPlaintext: c.AllowPlaintext,
 		Limits: imapLimits(c.Limits), Log: log, Observer: m, Version: version,
 	}
 	s.lmtp = &lmtp.Server{
-		Users: s.store, Mail: mail, Name: hostname, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
+		Users: s.store, Mail: mail, Name: s.hostname, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
 		Log: log, Observer: m,
 	}
 	return s, s.listen(c, m)
@@ -169,16 +186,21 @@ func (s *server) healthy() error { return s.store.Err() }
 // shutdownGrace is how long clients have to finish what they are doing.
 const shutdownGrace = 10 * time.Second
 
-// serve serves until ctx ends or a listener fails, then stops everything.
+// serve serves until ctx ends or a listener fails, then stops everything. A hangup reloads.
 func (s *server) serve(ctx context.Context) error {
-	var err error
-	select {
-	case <-ctx.Done():
-		s.log.Info("stopping")
-	case err = <-s.failed:
-		s.serving--
+	for {
+		select {
+		case <-s.hangup:
+			s.reload()
+			continue
+		case <-ctx.Done():
+			s.log.Info("stopping")
+			return s.stop()
+		case err := <-s.failed:
+			s.serving--
+			return errors.Join(err, s.stop())
+		}
 	}
-	return errors.Join(err, s.stop())
 }
 
 // stop ends all listeners and connections and closes the store.
