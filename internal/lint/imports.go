@@ -54,7 +54,8 @@ var allowed = map[string][]string{
 	"cmd/restante/internal/admin": {"auth", "auth/sasl", "imap", "internal/spool", "mailbox", "message", "store", "store/localstore", "summary",
 		"cmd/restante/internal/cli", "cmd/restante/internal/config", "cmd/restante/internal/datadir",
 		"cmd/restante/internal/mailfile", "cmd/restante/internal/output", "cmd/restante/internal/terminal"},
-	"cmd/restante/internal/server": {"auth", "imap", "imapserver", "internal/maildate", "lmtp", "message", "store/gate", "store/localstore",
+	"cmd/restante/internal/server": {"auth", "imap", "imapserver", "internal/maildate", "lmtp", "message",
+		"store", "store/gate", "store/localstore",
 		"cmd/restante/internal/admin", "cmd/restante/internal/cli", "cmd/restante/internal/config",
 		"cmd/restante/internal/datadir", "cmd/restante/internal/mailfile"},
 

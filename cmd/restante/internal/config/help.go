@@ -35,7 +35,9 @@ or the file that --config names; the server reads the one that --config names.
   tls_key = "/etc/restante/mail.key"
   allow_plaintext = false
   hostname = "mail.example.org"
-  postmaster = "ann"                 # gets mail for postmaster
+  domains = ["example.org"]          # in these ann@ is the user ann, for mail and to log in; left
+                                     # out: mail for ann@ every domain is taken
+  postmaster = "ann"                 # gets mail for postmaster; left out: the only user
   log_level = "info"
 
   [server.limits]                    # what is left out has its default

@@ -75,43 +75,51 @@ func TestUmask(t *testing.T) {
 }
 
 // TestOwner refuses root the store of another user, whichever of the folder and the store is the
-// user's, and makes nothing in it.
+// user's.
 func TestOwner(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("only root can give files away")
+	another, giveAway := os.Geteuid(), func(string, int) {}
+	if another == 0 {
+		another, giveAway = 65534, func(path string, uid int) {
+			t.Helper()
+			if err := os.Chown(path, uid, -1); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
-	const nobody = 65534
+	const none = -1
 	for _, test := range []struct {
 		what          string
-		folder, store int // their owners; -1 for no store
+		folder, store int // their owners
 		refused       bool
 	}{
+		{"another's", another, another, true},
+		{"another's and empty", another, none, true},
 		{"root's", 0, 0, false},
-		{"root's and empty", 0, -1, false},
-		{"another's", nobody, nobody, true},
-		{"another's and empty", nobody, -1, true},
-		{"another's in a volume of root's", 0, nobody, true},
-		{"root's in another's", nobody, 0, false},
+		{"root's and empty", 0, none, false},
+		{"another's in a volume of root's", 0, another, true},
+		{"root's in another's", another, 0, false},
 	} {
+		if os.Geteuid() != 0 && (test.folder == 0 || test.store == 0) {
+			continue // only root can make these
+		}
 		dir := filepath.Join(t.TempDir(), "data")
 		log := filepath.Join(dir, "log")
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if test.store >= 0 {
+		if test.store != none {
 			if err := os.Mkdir(log, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Chown(log, test.store, -1); err != nil {
-				t.Fatal(err)
-			}
+			giveAway(log, test.store)
 		}
-		if err := os.Chown(dir, test.folder, -1); err != nil {
-			t.Fatal(err)
-		}
-		err := Prepare(dir, slog.New(slog.DiscardHandler))
-		if (err != nil) != test.refused || err != nil && (!strings.Contains(err.Error(), "sudo -u 'nobody'") || !strings.Contains(err.Error(), dir)) {
+		giveAway(dir, test.folder)
+		err := checkOwner(dir, 0)
+		if (err != nil) != test.refused || err != nil && (!strings.Contains(err.Error(), "sudo -u '") || !strings.Contains(err.Error(), dir)) {
 			t.Errorf("%s: %v", test.what, err)
+		}
+		if err := checkOwner(dir, 1000); err != nil {
+			t.Errorf("%s: not root, and refused: %v", test.what, err)
 		}
 	}
 }

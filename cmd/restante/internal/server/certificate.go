@@ -18,7 +18,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"restante/cmd/restante/internal/cli"
@@ -51,12 +50,12 @@ type certificatePaths struct {
 // certificates is the server's certificate, which is read anew when its files have changed. A pair
 // that cannot be used leaves the old one in use.
 type certificates struct {
-	log     *slog.Logger
-	current atomic.Pointer[tls.Certificate]
-	mu      struct {
+	log *slog.Logger
+	mu  struct {
 		sync.Mutex
-		paths certificatePaths
-		seen  [2]fs.FileInfo // of the files when they were last read; nil: not there
+		current *tls.Certificate
+		paths   certificatePaths
+		seen    [2]fs.FileInfo // of the files when they were last read; nil: not there
 	}
 }
 
@@ -82,15 +81,14 @@ func (c *certificates) use(paths certificatePaths) error {
 // get returns the certificate for a handshake. It looks at the files' times first, which costs little
 // beside a handshake.
 func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	if c.mu.TryLock() { // else another handshake is looking
-		defer c.mu.Unlock()
-		if now := c.stat(c.mu.paths); !sameFile(now[0], c.mu.seen[0]) || !sameFile(now[1], c.mu.seen[1]) {
-			if err := c.read(c.mu.paths, now); err != nil {
-				c.log.Error("the new certificate cannot be used; the old one stays", "cert", c.mu.paths.cert, "key", c.mu.paths.key, "err", err)
-			}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.stat(c.mu.paths); !sameFile(now[0], c.mu.seen[0]) || !sameFile(now[1], c.mu.seen[1]) {
+		if err := c.read(c.mu.paths, now); err != nil {
+			c.log.Error("the new certificate cannot be used; the old one stays", "cert", c.mu.paths.cert, "key", c.mu.paths.key, "err", err)
 		}
 	}
-	return c.current.Load(), nil
+	return c.mu.current, nil
 }
 
 func (c *certificates) stat(paths certificatePaths) (now [2]fs.FileInfo) {
@@ -114,7 +112,7 @@ func (c *certificates) read(paths certificatePaths, now [2]fs.FileInfo) error {
 	if err != nil {
 		return fmt.Errorf("loading the certificate: %w", err)
 	}
-	c.current.Store(&cert)
+	c.mu.current = &cert
 	c.log.Info("certificate loaded", "cert", paths.cert, "names", strings.Join(cert.Leaf.DNSNames, ","), "expires", cert.Leaf.NotAfter)
 	if time.Now().After(cert.Leaf.NotAfter) {
 		c.log.Warn("the certificate has expired; clients will not trust it", "cert", paths.cert, "expired", cert.Leaf.NotAfter)

@@ -17,6 +17,7 @@ import (
 
 	"restante/auth"
 	"restante/cmd/restante/internal/admin"
+	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/config"
 	"restante/cmd/restante/internal/datadir"
 	"restante/imapserver"
@@ -40,6 +41,7 @@ func run(ctx context.Context, set *settings, version string, log *slog.Logger) e
 	if s.selfSigned != "" {
 		log.Warn("using a self-signed certificate; clients must be told to trust it", "cert", s.selfSigned)
 	}
+	s.warnOfNames(ctx)
 	return s.serve(ctx)
 }
 
@@ -75,6 +77,12 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 			s.stop()
 		}
 	}()
+	if isOff(c.IMAP) && isOff(c.IMAPS) && isOff(c.LMTP) {
+		return nil, cli.Usagef("imap, imaps and lmtp are all off: there is nothing to serve")
+	}
+	if err := checkDomains(c.Domains); err != nil {
+		return nil, err
+	}
 	if err := datadir.Prepare(c.Data, log); err != nil {
 		return nil, err
 	}
@@ -85,7 +93,7 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 	if err != nil {
 		return nil, err
 	}
-	authenticator, err := auth.New(s.store, &auth.Options{Key: key, Log: log})
+	authenticator, err := auth.New(loginNames{s.store, c.Domains}, &auth.Options{Key: key, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +118,7 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 		Limits: imapLimits(c.Limits), Log: log, Observer: m, Version: version,
 	}
 	s.lmtp = &lmtp.Server{
-		Users: s.store, Mail: mail, Name: s.hostname, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
+		Users: s.store, Mail: mail, Name: s.hostname, Domains: c.Domains, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
 		Log: log, Observer: m,
 	}
 	return s, s.listen(c, m)
@@ -143,7 +151,7 @@ func (s *server) listen(c config.Server, m *metrics) error {
 		{"lmtp", c.LMTP, &s.lmtpAddr, s.lmtp.Serve},
 		{"http", c.HTTP, &s.httpAddr, serveHTTP(m.handler(s.healthy))},
 	} {
-		if l.addr == "" || l.addr == "off" {
+		if isOff(l.addr) {
 			continue
 		}
 		ln, err := listen(l.addr)
@@ -159,6 +167,8 @@ func (s *server) listen(c config.Server, m *metrics) error {
 	}
 	return nil
 }
+
+func isOff(addr string) bool { return addr == "" || addr == "off" }
 
 // keyLength is the octets of auth.key.
 const keyLength = 32
