@@ -56,6 +56,7 @@ type server struct {
 
 	certificates *certificates
 	hostname     string
+	proxies      proxies
 
 	// Where it listens; "" for what is off.
 	imapAddr, imapsAddr, lmtpAddr, httpAddr string
@@ -81,6 +82,9 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 		return nil, cli.Usagef("imap, imaps and lmtp are all off: there is nothing to serve")
 	}
 	if err := checkDomains(c.Domains); err != nil {
+		return nil, err
+	}
+	if s.proxies, err = newProxies(c); err != nil {
 		return nil, err
 	}
 	if err := datadir.Prepare(c.Data, log); err != nil {
@@ -159,7 +163,7 @@ func (s *server) listen(c config.Server, m *metrics) error {
 			return fmt.Errorf("--%s %s: %w", l.what, l.addr, listenHint(err))
 		}
 		*l.at = ln.Addr().String()
-		add(ln, l.serve)
+		add(s.proxies.wrap(l.what, ln, s.log), l.serve)
 	}
 	for _, f := range loops {
 		s.serving++
