@@ -54,8 +54,9 @@ func (s *server) warnOfNames(ctx context.Context) {
 		return
 	}
 	if _, err := s.store.User(ctx, "postmaster"); errors.Is(err, store.ErrNotFound) {
-		if _, err := s.lmtp.PostmasterUser(ctx); err != nil {
-			s.log.Warn("mail for postmaster cannot be taken; name one of the users with postmaster in the configuration file", "err", err)
+		users, err := s.store.Users(ctx)
+		if _, noPostmaster := s.lmtp.PostmasterUser(ctx); noPostmaster != nil && (len(users) > 0 || s.lmtp.Postmaster != "") {
+			s.log.Warn("mail for postmaster cannot be taken; name one of the users with postmaster in the configuration file", "err", errors.Join(noPostmaster, err))
 		}
 	}
 	if s.lmtp.Domains == nil {

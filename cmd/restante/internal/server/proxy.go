@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -146,21 +147,27 @@ func (l *proxyListener) acceptAll() {
 			continue
 		}
 		if err := l.wait(nc); err != nil {
-			l.log.Warn("connection of a proxy refused", "addr", nc.RemoteAddr(), "err", err)
-			nc.Close()
+			l.refuse(nc, err)
 			continue
 		}
 		l.running.Go(func() {
 			defer l.waited(nc)
 			client, err := readProxyHeader(nc)
 			if err != nil {
-				l.log.Warn("connection of a proxy refused", "addr", nc.RemoteAddr(), "err", err)
-				nc.Close()
+				l.refuse(nc, err)
 				return
 			}
 			l.hand(acceptance{client, nil})
 		})
 	}
+}
+
+// refuse closes a proxy's connection, and says why unless that is that the listener has been closed.
+func (l *proxyListener) refuse(nc net.Conn, err error) {
+	if !errors.Is(err, net.ErrClosed) {
+		l.log.Warn("connection of a proxy refused", "addr", nc.RemoteAddr(), "err", err)
+	}
+	nc.Close()
 }
 
 // hand gives something to Accept. It returns false when the listener is closed.

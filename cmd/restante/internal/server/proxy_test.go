@@ -155,6 +155,11 @@ func TestProxyWaits(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Error(err)
 	}
+	for line := range s.lines {
+		if strings.Contains(line, "refused") {
+			t.Errorf("the end is told of as a fault: %s", line)
+		}
+	}
 }
 
 // TestProxyLimits counts connections by client, not by proxy.

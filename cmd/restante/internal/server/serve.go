@@ -64,9 +64,13 @@ and the log says so.`,
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: &set.level}))
 			if demo {
-				// A terminal that is closed ends it.
-				ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
-				defer stop()
+				ctx := cmd.Context()
+				if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+					// A terminal that is closed ends it, with nothing left behind.
+					hungUp, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+					defer stop()
+					ctx = hungUp
+				}
 				return serveDemo(ctx, cmd.OutOrStdout(), set.now, cmd.Root().Version, log)
 			}
 			return run(cmd.Context(), set, cmd.Root().Version, log)
