@@ -98,6 +98,7 @@ func (c *conn) serve() {
 			break
 		}
 		if c.refused > c.server.limits.Errors {
+			c.log.Info("connection ended: too many errors", "addr", c.nc.RemoteAddr(), "limit", c.server.limits.Errors)
 			c.reply(replyManyErrors)
 			break
 		}

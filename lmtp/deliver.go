@@ -134,7 +134,7 @@ func (c *conn) noteDelivery(d *delivery, id string, size int64, took time.Durati
 	if d.err == nil {
 		log.Info("delivered")
 	} else {
-		log.Warn("not delivered", "code", d.reply.code, "err", d.err)
+		log.Warn("not delivered", "recipient", d.to.raw, "from", c.tx.from.raw, "code", d.reply.code, "err", d.err)
 	}
 	if o := c.server.Observer; o != nil {
 		o.Delivered(d.reply.code, size, took)

@@ -16,6 +16,7 @@ import (
 // Users is what delivery needs of a store.Directory.
 type Users interface {
 	User(ctx context.Context, name string) (store.User, error)
+	Users(ctx context.Context) ([]store.User, error)
 }
 
 // Limits bound what clients may take. A zero field is its default.

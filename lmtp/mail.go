@@ -29,6 +29,7 @@ func (c *conn) mail(args string) {
 	}
 	tx := &transaction{from: from}
 	if r := c.mailParams(tx, params); r.code != 0 {
+		c.log.Info("message refused", "from", from.raw, "code", r.code, "reason", r.text)
 		c.refuse(r)
 		return
 	}
@@ -76,36 +77,57 @@ func (c *conn) rcpt(args string) {
 	}
 	path, ok := cutPrefixFold(args, "TO:")
 	if !ok {
-		c.refuse(replySyntax.with("RCPT TO:<address> is wanted"))
+		c.refuseRecipient(args, replySyntax.with("RCPT TO:<address> is wanted"))
 		return
 	}
 	to, rest, err := parsePath(path)
 	if err != nil || to.local == "" {
-		c.refuse(reply{501, "5.1.3", "Bad recipient's address"})
+		c.refuseRecipient(path, reply{501, "5.1.3", "Bad recipient's address"})
 		return
 	}
 	if strings.TrimSpace(rest) != "" {
-		c.refuse(replyParam)
+		c.refuseRecipient(path, replyParam)
 		return
 	}
 	if !c.tx.utf8 && !to.isASCII() {
-		c.refuse(replyNotUTF8)
+		c.refuseRecipient(to.raw, replyNotUTF8)
 		return
 	}
+	// What follows is no mistake of the client's, and does not count as one.
 	if len(c.tx.recipients) >= c.server.limits.Recipients {
+		c.logRefused(to.raw, replyManyRcpts, nil)
 		c.reply(replyManyRcpts)
 		return
 	}
-	r, found, err := c.server.resolve(to)
+	r, refusal, err := c.server.resolve(to)
+	if err != nil {
+		refusal = replyTemporary
+	}
+	if refusal.code != 0 {
+		c.logRefused(to.raw, refusal, err)
+		c.reply(refusal)
+		return
+	}
+	c.tx.recipients = append(c.tx.recipients, r)
+	c.reply(reply{250, "2.1.5", "Recipient taken"})
+}
+
+// refuseRecipient refuses a RCPT that the client should not have sent.
+func (c *conn) refuseRecipient(to string, r reply) {
+	c.logRefused(to, r, nil)
+	c.refuse(r)
+}
+
+// logRefused notes why mail for somebody is not taken, before there is a message. err may be nil.
+func (c *conn) logRefused(to string, r reply, err error) {
+	log := c.log.With("recipient", to, "from", c.tx.from.raw, "code", r.code, "reason", r.text)
 	switch {
 	case err != nil:
-		c.log.Error("looking for a user failed", "err", err)
-		c.reply(replyTemporary)
-	case !found:
-		c.reply(replyNoUser)
+		log.Error("recipient refused", "err", err)
+	case r == replyNoPostmaster:
+		log.Warn("recipient refused; name a user who is postmaster")
 	default:
-		c.tx.recipients = append(c.tx.recipients, r)
-		c.reply(reply{250, "2.1.5", "Recipient taken"})
+		log.Info("recipient refused")
 	}
 }
 

@@ -169,6 +169,7 @@ func (c *conn) finish() {
 	}
 	if m.failed.code != 0 {
 		for _, r := range c.tx.recipients {
+			c.log.Warn("not delivered", "recipient", r.raw, "user", r.user.Name, "from", c.tx.from.raw, "code", m.failed.code, "reason", m.failed.text)
 			c.reply(m.failed.with("<%s> %s", r.raw, m.failed.text))
 		}
 	} else {

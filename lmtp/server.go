@@ -20,7 +20,11 @@ type Server struct {
 	Mail  *gate.Gate
 	// Name is the host's name in greetings and Received fields; default os.Hostname.
 	Name string
-	// Postmaster is the user who gets mail for postmaster when there is no user of that name.
+	// Domains are those in which the local part of an address is the name of a user; nil: all are. A
+	// user whose name is a whole address gets the mail for it whatever they are.
+	Domains Domains
+	// Postmaster is the user who gets mail for postmaster when there is no user of that name; default
+	// the only user. It is never refused for good (RFC 5321 §4.5.1).
 	Postmaster string
 	Limits     Limits
 	// TempDir is for messages that are too long for memory; default os.TempDir.
@@ -142,6 +146,7 @@ func (s *Server) start(nc net.Conn) {
 		// The greeting of a TLS connection waits for its handshake, which reads.
 		c.startRead()
 		if refused {
+			c.log.Warn("connection refused: too many", "addr", nc.RemoteAddr(), "limit", s.limits.Connections)
 			c.reply(replyManyConns)
 			c.bw.Flush()
 			return

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"restante/cmd/restante/internal/datadir"
 	"restante/cmd/restante/internal/mailfile"
 )
 
@@ -46,7 +48,8 @@ type UserInfo struct {
 // SocketName is the name of a running server's socket in its data folder.
 const SocketName = "admin.sock"
 
-// open reaches the data in dir. A folder that does not exist is an error unless create is set.
+// open reaches the data in dir. A folder that does not exist, or has no store in it, is an error unless
+// create is set.
 func open(dir string, create bool) (API, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {
 		return nil, fmt.Errorf("there is no data folder %s; name it with --data", dir)
@@ -60,5 +63,12 @@ func open(dir string, create bool) (API, error) {
 	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ECONNREFUSED) {
 		return nil, fmt.Errorf("reaching the running server: %w", err)
 	}
-	return openStore(dir)
+	if !create {
+		if ok, err := datadir.HoldsStore(dir); err != nil {
+			return nil, err
+		} else if !ok {
+			return nil, fmt.Errorf("%s is no data folder: there is no mail in it; name the right one with --data", dir)
+		}
+	}
+	return openStore(dir, slog.Default()) // which writes to standard error
 }

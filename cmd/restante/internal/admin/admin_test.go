@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -26,7 +28,7 @@ func TestAPI(t *testing.T) {
 	})
 	t.Run("socket", func(t *testing.T) {
 		dir := t.TempDir()
-		running, err := openStore(dir)
+		running, err := openStore(dir, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,10 +95,66 @@ func testAPI(t *testing.T, api API) {
 	check("remove again", api.RemoveUser(ctx, "ann"), `there is no user "ann"`)
 }
 
-// TestOpenMissing names the folder that is not there, and makes none.
+// TestOpenMissing names the folder that is not there, or is no data folder, and makes nothing.
 func TestOpenMissing(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data")
-	if _, err := open(dir, false); err == nil || !strings.Contains(err.Error(), dir) {
+	top := t.TempDir()
+	dir := filepath.Join(top, "data")
+	if _, err := open(dir, false); err == nil || !strings.Contains(err.Error(), "there is no data folder "+dir) {
 		t.Error(err)
 	}
+	if _, err := open(top, false); err == nil || !strings.Contains(err.Error(), top+" is no data folder") {
+		t.Error(err)
+	}
+	if made, err := os.ReadDir(top); err != nil || len(made) != 0 {
+		t.Errorf("made %v, %v", made, err)
+	}
+}
+
+// TestOpenAnothers refuses root the store of a stopped server that runs as another user: it could not
+// read what root makes. Through the socket of a running one root may do all.
+func TestOpenAnothers(t *testing.T) {
+	if os.Geteuid() != 0 {
+		return // the system refuses everybody else
+	}
+	dir := t.TempDir()
+	discard := slog.New(slog.DiscardHandler)
+	stopped, err := openStore(dir, discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stopped.Close(); err != nil {
+		t.Fatal(err)
+	}
+	give := func(uid int) {
+		t.Helper()
+		if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			return errors.Join(err, os.Chown(path, uid, -1))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const nobody = 65534
+	give(nobody)
+	for _, create := range []bool{false, true} { // user add creates
+		if _, err := open(dir, create); err == nil || !strings.Contains(err.Error(), "sudo -u") {
+			t.Errorf("create %v: %v", create, err)
+		}
+	}
+	give(0)
+	running, err := openStore(dir, discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer running.Close()
+	l, err := Listen(filepath.Join(dir, SocketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	give(nobody)
+	api, err := open(dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	api.Close()
 }

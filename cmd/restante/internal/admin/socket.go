@@ -10,17 +10,18 @@ import (
 //
 //	GET    /users                       []UserInfo
 //	POST   /users                       {"name", "password"}
-//	PUT    /users/NAME/password         {"password"}
-//	DELETE /users/NAME
+//	PUT    /users/password              {"name", "password"}
+//	DELETE /users?name=NAME
 //	POST   /import?user=U&mailbox=M     for each message messageHeader as a line of JSON, then its
 //	                                    octets; the answer is a line of importProgress for
 //	                                    each batch
 //
 // An error is a status of 400 or above and its text, or a last line {"error"}.
 
-// credentials are a user and the password to have.
+// credentials are a user and the password to have. Names are never part of a path, which would lose
+// some: "" and "..".
 type credentials struct {
-	Name     string `json:"name,omitempty"`
+	Name     string `json:"name"`
 	Password string `json:"password"`
 }
 

@@ -75,11 +75,11 @@ func (a *socketClient) AddUser(ctx context.Context, name, password string) error
 }
 
 func (a *socketClient) SetPassword(ctx context.Context, name, password string) error {
-	return a.call(ctx, "PUT", "/users/"+url.PathEscape(name)+"/password", credentials{Password: password})
+	return a.call(ctx, "PUT", "/users/password", credentials{name, password})
 }
 
 func (a *socketClient) RemoveUser(ctx context.Context, name string) error {
-	return a.call(ctx, "DELETE", "/users/"+url.PathEscape(name), nil)
+	return a.call(ctx, "DELETE", "/users?"+url.Values{"name": {name}}.Encode(), nil)
 }
 
 func (a *socketClient) Users(ctx context.Context) (users []UserInfo, err error) {
@@ -96,11 +96,7 @@ func (a *socketClient) Import(ctx context.Context, user, mailbox string, next fu
 	pr, pw := io.Pipe()
 	sent := make(chan error, 1) // why the messages ended, nil when there are no more
 	go func() {
-		err := writeMessages(pw, next)
-		if err == io.ErrClosedPipe {
-			err = nil // the server has said why
-		}
-		sent <- err
+		sent <- writeMessages(pw, next)
 		pw.Close() // what came before a bad message is imported
 	}()
 	query := url.Values{"user": {user}, "mailbox": {mailbox}}
@@ -113,20 +109,26 @@ func (a *socketClient) Import(ctx context.Context, user, mailbox string, next fu
 	return errors.Join(err, <-sent)
 }
 
+// writeMessages returns the error of a message. One of the pipe is none: who reads it says why.
 func writeMessages(pw *io.PipeWriter, next func() (*mailfile.Message, error)) error {
 	w := bufio.NewWriterSize(pw, 64<<10)
 	for {
 		m, err := next()
-		if err == io.EOF {
-			return w.Flush()
-		}
 		if err != nil {
-			return errors.Join(err, w.Flush())
-		}
-		if err := json.NewEncoder(w).Encode(messageHeader{m.Flags, m.Date, m.Size}); err != nil {
+			w.Flush()
+			if err == io.EOF {
+				return nil
+			}
 			return err
 		}
-		if n, err := io.CopyN(w, m.Body, m.Size); err != nil {
+		if err := json.NewEncoder(w).Encode(messageHeader{m.Flags, m.Date, m.Size}); errors.Is(err, io.ErrClosedPipe) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if n, err := io.CopyN(w, m.Body, m.Size); errors.Is(err, io.ErrClosedPipe) {
+			return nil
+		} else if err != nil {
 			return fmt.Errorf("message ends after %d octets: %w", n, err)
 		}
 	}

@@ -37,62 +37,82 @@ func Listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
+// handler serves an API over HTTP.
+type handler struct {
+	api API
+	log *slog.Logger
+}
+
 // Handler serves an API over HTTP, and logs the changes of users.
 func Handler(a API, log *slog.Logger) http.Handler {
+	h := handler{a, log}
 	mux := http.NewServeMux()
-	answer := func(w http.ResponseWriter, err error) {
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	}
-	mux.HandleFunc("GET /users", func(w http.ResponseWriter, r *http.Request) {
-		users, err := a.Users(r.Context())
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		json.NewEncoder(w).Encode(users)
-	})
+	mux.HandleFunc("GET /users", h.users)
 	mux.HandleFunc("POST /users", func(w http.ResponseWriter, r *http.Request) {
-		var c credentials
-		err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&c)
+		c, err := readCredentials(r)
 		if err == nil {
 			err = a.AddUser(r.Context(), c.Name, c.Password)
 		}
-		log.Info("user added", "user", c.Name, "err", err)
-		answer(w, err)
+		h.answer(w, c.Name, "user added", "user not added", err)
 	})
-	mux.HandleFunc("PUT /users/{name}/password", func(w http.ResponseWriter, r *http.Request) {
-		var c credentials
-		err := json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&c)
+	mux.HandleFunc("PUT /users/password", func(w http.ResponseWriter, r *http.Request) {
+		c, err := readCredentials(r)
 		if err == nil {
-			err = a.SetPassword(r.Context(), r.PathValue("name"), c.Password)
+			err = a.SetPassword(r.Context(), c.Name, c.Password)
 		}
-		log.Info("password set", "user", r.PathValue("name"), "err", err)
-		answer(w, err)
+		h.answer(w, c.Name, "password set", "password not set", err)
 	})
-	mux.HandleFunc("DELETE /users/{name}", func(w http.ResponseWriter, r *http.Request) {
-		err := a.RemoveUser(r.Context(), r.PathValue("name"))
-		log.Info("user removed", "user", r.PathValue("name"), "err", err)
-		answer(w, err)
+	mux.HandleFunc("DELETE /users", func(w http.ResponseWriter, r *http.Request) {
+		name := r.URL.Query().Get("name")
+		h.answer(w, name, "user removed", "user not removed", a.RemoveUser(r.Context(), name))
 	})
-	mux.HandleFunc("POST /import", func(w http.ResponseWriter, r *http.Request) {
-		// Progress is written while messages still come in.
-		http.NewResponseController(w).EnableFullDuplex()
-		in, out := bufio.NewReader(r.Body), json.NewEncoder(w)
-		err := a.Import(r.Context(), r.URL.Query().Get("user"), r.URL.Query().Get("mailbox"),
-			func() (*mailfile.Message, error) { return readMessage(in) },
-			func(n int) {
-				out.Encode(importProgress{Done: n})
-				http.NewResponseController(w).Flush()
-			})
-		if err != nil {
-			out.Encode(importProgress{Error: err.Error()})
-		}
-	})
+	mux.HandleFunc("POST /import", h.importMessages)
 	return mux
+}
+
+func readCredentials(r *http.Request) (c credentials, err error) {
+	err = json.NewDecoder(io.LimitReader(r.Body, 1<<20)).Decode(&c)
+	return c, err
+}
+
+// answer tells the client and the log what has become of a change of a user.
+func (h handler) answer(w http.ResponseWriter, user, done, not string, err error) {
+	if err != nil {
+		h.log.Warn(not, "user", user, "err", err)
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	h.log.Info(done, "user", user)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (h handler) users(w http.ResponseWriter, r *http.Request) {
+	users, err := h.api.Users(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	json.NewEncoder(w).Encode(users)
+}
+
+// importMessages writes progress while messages still come in.
+func (h handler) importMessages(w http.ResponseWriter, r *http.Request) {
+	both := http.NewResponseController(w)
+	both.EnableFullDuplex()
+	in, out := bufio.NewReader(r.Body), json.NewEncoder(w)
+	err := h.api.Import(r.Context(), r.URL.Query().Get("user"), r.URL.Query().Get("mailbox"),
+		func() (*mailfile.Message, error) { return readMessage(in) },
+		func(n int) {
+			out.Encode(importProgress{Done: n})
+			both.Flush()
+		})
+	if err != nil {
+		out.Encode(importProgress{Error: err.Error()})
+		both.Flush()
+		// The client stops when it has read that. Until then its messages are read: net/http cannot
+		// end a full-duplex request of which a part is still to come.
+		io.Copy(io.Discard, in)
+	}
 }
 
 func readMessage(r *bufio.Reader) (*mailfile.Message, error) {

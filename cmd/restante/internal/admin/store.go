@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"restante/auth"
 	"restante/auth/sasl"
+	"restante/cmd/restante/internal/datadir"
 	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
 	"restante/internal/spool"
@@ -21,7 +23,10 @@ import (
 func New(s store.Store, a *auth.Authenticator) API { return &storeAPI{store: s, auth: a} }
 
 // openStore opens the store in a folder until the API is closed.
-func openStore(dir string) (API, error) {
+func openStore(dir string, log *slog.Logger) (API, error) {
+	if err := datadir.Prepare(dir, log); err != nil {
+		return nil, err
+	}
 	s, err := localstore.Open(dir, nil)
 	if err != nil {
 		return nil, err
@@ -58,9 +63,9 @@ var initialMailboxes = []store.InitialMailbox{
 }
 
 func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
-	canonical, err := auth.CanonicalName(name)
+	canonical, err := newUserName(name)
 	if err != nil {
-		return fmt.Errorf("%q cannot be the name of a user", name)
+		return err
 	}
 	secret, err := auth.NewSecret(password, auth.Params{})
 	if err != nil {
@@ -71,6 +76,15 @@ func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
 		return fmt.Errorf("there is a user %s already; 'restante user passwd %s' sets a new password", canonical, canonical)
 	}
 	return err
+}
+
+// newUserName returns the form under which the name of a new user is stored.
+func newUserName(name string) (string, error) {
+	canonical, err := auth.CanonicalName(name)
+	if err != nil || canonical == "" {
+		return "", fmt.Errorf("%q cannot be the name of a user", name)
+	}
+	return canonical, nil
 }
 
 func passwordError(err error) error {

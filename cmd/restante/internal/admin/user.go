@@ -40,6 +40,9 @@ func newUserAdd(data *dataFlags) *cobra.Command {
 		Short: "Add a user, with INBOX, Archive, Drafts, Junk, Sent and Trash",
 		Args:  cli.Exactly(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if _, err := newUserName(args[0]); err != nil {
+				return err // before anybody thinks of a password
+			}
 			password, err := readNewPassword(cmd, args[0], stdin)
 			if err != nil {
 				return err

@@ -26,18 +26,21 @@ type File struct {
 
 // Server is the [server] table. Flags of the command line win over it.
 type Server struct {
-	Data           string `toml:"data"`
-	IMAP           string `toml:"imap"`
-	IMAPS          string `toml:"imaps"`
-	LMTP           string `toml:"lmtp"`
-	HTTP           string `toml:"http"`
-	TLSCert        string `toml:"tls_cert"`
-	TLSKey         string `toml:"tls_key"`
-	AllowPlaintext bool   `toml:"allow_plaintext"`
-	Hostname       string `toml:"hostname"`
-	Postmaster     string `toml:"postmaster"`
-	LogLevel       string `toml:"log_level"`
-	Limits         Limits `toml:"limits"`
+	Data              string   `toml:"data"`
+	IMAP              string   `toml:"imap"`
+	IMAPS             string   `toml:"imaps"`
+	LMTP              string   `toml:"lmtp"`
+	HTTP              string   `toml:"http"`
+	ProxyProtocolFrom []string `toml:"proxy_protocol_from"`
+	ProxyProtocolOn   []string `toml:"proxy_protocol_on"`
+	TLSCert           string   `toml:"tls_cert"`
+	TLSKey            string   `toml:"tls_key"`
+	AllowPlaintext    bool     `toml:"allow_plaintext"`
+	Hostname          string   `toml:"hostname"`
+	Domains           []string `toml:"domains"`
+	Postmaster        string   `toml:"postmaster"`
+	LogLevel          string   `toml:"log_level"`
+	Limits            Limits   `toml:"limits"`
 }
 
 // Limits is the [server.limits] table; what is left out has its default.

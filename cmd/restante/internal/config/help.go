@@ -31,11 +31,17 @@ or the file that --config names; the server reads the one that --config names.
   imaps = ":993"
   lmtp = "/run/restante/lmtp.sock"
   http = "127.0.0.1:9143"
+  proxy_protocol_from = ["127.0.0.1", "10.0.0.0/8"]   # proxies, which must begin with a header of the
+                                     # PROXY protocol, version 1 or 2; others begin without. Only list
+                                     # machines that you trust to tell the client's address
+  proxy_protocol_on = ["imap", "imaps"]   # where they do so; this is the default, there is lmtp too
   tls_cert = "/etc/restante/mail.crt"
   tls_key = "/etc/restante/mail.key"
   allow_plaintext = false
   hostname = "mail.example.org"
-  postmaster = "ann"                 # gets mail for postmaster
+  domains = ["example.org"]          # in these ann@ is the user ann, for mail and to log in; left
+                                     # out: mail for ann@ every domain is taken
+  postmaster = "ann"                 # gets mail for postmaster; left out: the only user
   log_level = "info"
 
   [server.limits]                    # what is left out has its default

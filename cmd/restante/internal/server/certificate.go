@@ -11,50 +11,148 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"restante/cmd/restante/internal/cli"
+	"restante/cmd/restante/internal/config"
+	"restante/cmd/restante/internal/datadir"
 )
 
-// serverTLS returns the TLS configuration of the server: with the given certificate, or with one
-// that the server makes itself and keeps in dir.
-func serverTLS(certFile, keyFile, dir, hostname string) (c *tls.Config, selfSigned string, err error) {
-	if (certFile == "") != (keyFile == "") {
-		return nil, "", cli.Usagef("--tls-cert and --tls-key belong together")
+// certificateFiles returns where the certificate and its key are: those that are configured, or a pair
+// that the server makes itself and keeps in the data folder.
+func certificateFiles(c config.Server, hostname string, log *slog.Logger) (f certificatePaths, err error) {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return f, cli.Usagef("--tls-cert and --tls-key belong together")
 	}
-	if certFile == "" {
-		certFile, keyFile = filepath.Join(dir, "self-signed.crt"), filepath.Join(dir, "self-signed.key")
-		if err := ensureSelfSigned(certFile, keyFile, hostname); err != nil {
-			return nil, "", fmt.Errorf("making a certificate: %w", err)
+	if c.TLSCert != "" {
+		return certificatePaths{cert: c.TLSCert, key: c.TLSKey}, nil
+	}
+	f = certificatePaths{filepath.Join(c.Data, "self-signed.crt"), filepath.Join(c.Data, "self-signed.key"), true}
+	if err := ensureSelfSigned(f.cert, f.key, hostname, log); err != nil {
+		return f, fmt.Errorf("making a certificate: %w", err)
+	}
+	return f, nil
+}
+
+// certificatePaths are the files of a certificate chain and its key, PEM.
+type certificatePaths struct {
+	cert, key  string
+	selfSigned bool
+}
+
+// certificates is the server's certificate, which is read anew when its files have changed. A pair
+// that cannot be used leaves the old one in use.
+type certificates struct {
+	log *slog.Logger
+	mu  struct {
+		sync.Mutex
+		current *tls.Certificate
+		paths   certificatePaths
+		seen    [2]fs.FileInfo // of the files when they were last read; nil: not there
+	}
+}
+
+// newCertificates reads the certificate.
+func newCertificates(paths certificatePaths, log *slog.Logger) (*certificates, error) {
+	c := &certificates{log: log}
+	return c, c.use(paths)
+}
+
+// config returns the TLS configuration of a server with the certificate.
+func (c *certificates) config() *tls.Config {
+	return &tls.Config{GetCertificate: c.get, MinVersion: tls.VersionTLS12}
+}
+
+// use reads the certificate from other files, or from the same ones whether they have changed or not.
+func (c *certificates) use(paths certificatePaths) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.mu.paths = paths
+	return c.read(paths, c.stat(paths))
+}
+
+// get returns the certificate for a handshake. It looks at the files' times first, which costs little
+// beside a handshake.
+func (c *certificates) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := c.stat(c.mu.paths); !sameFile(now[0], c.mu.seen[0]) || !sameFile(now[1], c.mu.seen[1]) {
+		if err := c.read(c.mu.paths, now); err != nil {
+			c.log.Error("the new certificate cannot be used; the old one stays", "cert", c.mu.paths.cert, "key", c.mu.paths.key, "err", err)
 		}
-		selfSigned = certFile
 	}
-	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
+	return c.mu.current, nil
+}
+
+func (c *certificates) stat(paths certificatePaths) (now [2]fs.FileInfo) {
+	now[0], _ = os.Stat(paths.cert)
+	now[1], _ = os.Stat(paths.key)
+	return now
+}
+
+func sameFile(a, b fs.FileInfo) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return os.SameFile(a, b) && a.ModTime().Equal(b.ModTime()) && a.Size() == b.Size()
+}
+
+// read loads the files. What they look like has been found out before, so that a change during the
+// reading is not missed. The caller has locked c.mu.
+func (c *certificates) read(paths certificatePaths, now [2]fs.FileInfo) error {
+	c.mu.seen = now
+	cert, err := tls.LoadX509KeyPair(paths.cert, paths.key)
 	if err != nil {
-		return nil, "", fmt.Errorf("loading the certificate: %w", err)
+		return fmt.Errorf("loading the certificate: %w", err)
 	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, selfSigned, nil
+	c.mu.current = &cert
+	c.log.Info("certificate loaded", "cert", paths.cert, "names", strings.Join(cert.Leaf.DNSNames, ","), "expires", cert.Leaf.NotAfter)
+	if time.Now().After(cert.Leaf.NotAfter) {
+		c.log.Warn("the certificate has expired; clients will not trust it", "cert", paths.cert, "expired", cert.Leaf.NotAfter)
+	}
+	return nil
 }
 
 // ensureSelfSigned makes a certificate for the host and loopback unless there is one that is valid
-// for another month.
-func ensureSelfSigned(certFile, keyFile, hostname string) error {
-	if pair, err := tls.LoadX509KeyPair(certFile, keyFile); err == nil && time.Until(pair.Leaf.NotAfter) > 30*24*time.Hour {
+// for another month. One that is damaged is made anew.
+func ensureSelfSigned(certFile, keyFile, hostname string, log *slog.Logger) error {
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	switch {
+	case err == nil && time.Until(pair.Leaf.NotAfter) > 30*24*time.Hour:
 		return nil
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	case errors.Is(err, fs.ErrNotExist) || err == nil:
+	case errors.Is(err, fs.ErrPermission):
 		return err
+	default:
+		log.Warn("the self-signed certificate is damaged and made anew; clients must be told to trust the new one", "cert", certFile, "err", err)
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	cert, key, err := newSelfSigned(hostname)
 	if err != nil {
 		return err
+	}
+	// A crash between the two leaves a pair that does not match: it counts as damaged.
+	if err := datadir.WriteFile(keyFile, key, 0o600); err != nil {
+		return err
+	}
+	return datadir.WriteFile(certFile, cert, 0o644)
+}
+
+// newSelfSigned returns a certificate for the host and loopback, and its key, in PEM.
+func newSelfSigned(hostname string) (certPEM, keyPEM []byte, err error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
 	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
@@ -72,14 +170,12 @@ func ensureSelfSigned(certFile, keyFile, hostname string) error {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
 }

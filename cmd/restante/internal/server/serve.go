@@ -5,6 +5,8 @@ package server
 import (
 	"io"
 	"log/slog"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -27,36 +29,51 @@ func NewServe() *cobra.Command {
 transfer agent such as Postfix, or by 'restante import'.
 
 Without a certificate the server makes one itself, which clients will not trust
-by themselves. Passwords are accepted over TLS and from this machine only, unless
+by themselves. One whose files change is taken at once. Passwords are accepted over TLS and from this machine only, unless
 --allow-plaintext is given.
 
 An address is HOST:PORT, or :PORT for all of this machine's addresses, or for LMTP
 the path of a Unix socket; "off" turns a listener off. Flags win over the [server]
-table of the configuration file.`,
+table of the configuration file.
+
+SIGHUP reads the certificate and the configuration file again. The log level and
+where the certificate is are taken over; what else has changed waits for a restart,
+and the log says so.`,
 		Example: `  restante serve --demo
   restante serve --data /var/lib/restante --tls-cert mail.crt --tls-key mail.key
   restante serve --imap off --imaps :993 --lmtp /run/restante/lmtp.sock`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var file config.File
-			if configFile != "" {
-				loaded, err := config.Load(configFile)
-				if err != nil {
-					return err
+			set := &settings{load: func() (config.Server, error) {
+				var file config.File
+				if configFile != "" {
+					loaded, err := config.Load(configFile)
+					if err != nil {
+						return config.Server{}, err
+					}
+					file = *loaded
 				}
-				file = *loaded
-			}
-			c := file.Server
-			override(&c, cmd, &flags)
-			log, err := newLogger(cmd.ErrOrStderr(), c.LogLevel)
-			if err != nil {
+				override(&file.Server, cmd, &flags)
+				if !demo {
+					setDefaults(&file.Server, config.Server{Data: config.DefaultData(), IMAP: ":143", IMAPS: ":993", LMTP: "127.0.0.1:24", HTTP: "off"})
+				}
+				return file.Server, nil
+			}}
+			if err := set.first(); err != nil {
 				return err
 			}
+			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: &set.level}))
 			if demo {
-				return serveDemo(cmd.Context(), cmd.OutOrStdout(), c, cmd.Root().Version, log)
+				ctx := cmd.Context()
+				if !signal.Ignored(syscall.SIGHUP) { // as nohup does
+					// A terminal that is closed ends it, with nothing left behind.
+					hungUp, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+					defer stop()
+					ctx = hungUp
+				}
+				return serveDemo(ctx, cmd.OutOrStdout(), set.now, cmd.Root().Version, log)
 			}
-			setDefaults(&c, config.Server{Data: config.DefaultData(), IMAP: ":143", IMAPS: ":993", LMTP: "127.0.0.1:24", HTTP: "off"})
-			return run(cmd.Context(), c, cmd.Root().Version, log)
+			return run(cmd.Context(), set, cmd.Root().Version, log)
 		},
 	}
 	f := cmd.Flags()
@@ -103,11 +120,18 @@ func setDefaults(c *config.Server, defaults config.Server) {
 }
 
 func newLogger(w io.Writer, level string) (*slog.Logger, error) {
-	var l slog.Level
-	if level != "" {
-		if err := l.UnmarshalText([]byte(level)); err != nil {
-			return nil, cli.Usagef("log level %q: use debug, info, warn or error", level)
-		}
+	l, err := parseLevel(level)
+	if err != nil {
+		return nil, err
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+func parseLevel(level string) (l slog.Level, err error) {
+	if level != "" {
+		if err := l.UnmarshalText([]byte(level)); err != nil {
+			return l, cli.Usagef("log level %q: use debug, info, warn or error", level)
+		}
+	}
+	return l, nil
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,12 +10,16 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"restante/auth"
 	"restante/cmd/restante/internal/admin"
+	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/config"
+	"restante/cmd/restante/internal/datadir"
 	"restante/imapserver"
 	"restante/lmtp"
 	"restante/store/gate"
@@ -24,15 +27,21 @@ import (
 )
 
 // run serves until ctx ends or a listener fails.
-func run(ctx context.Context, c config.Server, version string, log *slog.Logger) error {
+func run(ctx context.Context, set *settings, version string, log *slog.Logger) error {
+	c := set.now
 	s, err := start(c, version, log)
 	if err != nil {
 		return err
 	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	s.hangup, s.settings = hangup, set
 	log.Info("serving", "data", c.Data, "imap", s.imapAddr, "imaps", s.imapsAddr, "lmtp", s.lmtpAddr, "http", s.httpAddr)
 	if s.selfSigned != "" {
 		log.Warn("using a self-signed certificate; clients must be told to trust it", "cert", s.selfSigned)
 	}
+	s.warnOfNames(ctx)
 	return s.serve(ctx)
 }
 
@@ -44,7 +53,10 @@ type server struct {
 	imap  *imapserver.Server
 	lmtp  *lmtp.Server
 	http  []*http.Server
-	tls   *tls.Config
+
+	certificates *certificates
+	hostname     string
+	proxies      proxies
 
 	// Where it listens; "" for what is off.
 	imapAddr, imapsAddr, lmtpAddr, httpAddr string
@@ -53,6 +65,9 @@ type server struct {
 	listeners []net.Listener
 	serving   int        // goroutines in Serve
 	failed    chan error // gets the end of each Serve
+
+	hangup   <-chan os.Signal // SIGHUP: to reload settings; nil for never
+	settings *settings
 }
 
 // start opens the data folder and listens. When it returns an error nothing is left running.
@@ -63,7 +78,16 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 			s.stop()
 		}
 	}()
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+	if isOff(c.IMAP) && isOff(c.IMAPS) && isOff(c.LMTP) {
+		return nil, cli.Usagef("imap, imaps and lmtp are all off: there is nothing to serve")
+	}
+	if err := checkDomains(c.Domains); err != nil {
+		return nil, err
+	}
+	if s.proxies, err = newProxies(c); err != nil {
+		return nil, err
+	}
+	if err := datadir.Prepare(c.Data, log); err != nil {
 		return nil, err
 	}
 	if s.store, err = localstore.Open(c.Data, &localstore.Options{Log: log, History: c.Limits.History}); err != nil {
@@ -73,26 +97,32 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 	if err != nil {
 		return nil, err
 	}
-	authenticator, err := auth.New(s.store, &auth.Options{Key: key, Log: log})
+	authenticator, err := auth.New(loginNames{s.store, c.Domains}, &auth.Options{Key: key, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	s.admin = admin.New(s.store, authenticator)
-	hostname := c.Hostname
-	if hostname == "" {
-		hostname, _ = os.Hostname()
+	if s.hostname = c.Hostname; s.hostname == "" {
+		s.hostname, _ = os.Hostname()
 	}
-	if s.tls, s.selfSigned, err = serverTLS(c.TLSCert, c.TLSKey, c.Data, hostname); err != nil {
+	paths, err := certificateFiles(c, s.hostname, log)
+	if err != nil {
 		return nil, err
+	}
+	if s.certificates, err = newCertificates(paths, log); err != nil {
+		return nil, err
+	}
+	if paths.selfSigned {
+		s.selfSigned = paths.cert
 	}
 	m := newMetrics()
 	mail := gate.New(s.store, gate.Owners)
 	s.imap = &imapserver.Server{
-		Mail: mail, Auth: authenticator, TLS: s.tls, AllowPlaintext: c.AllowPlaintext,
+		Mail: mail, Auth: authenticator, TLS: s.certificates.config(), AllowPlaintext: c.AllowPlaintext,
 		Limits: imapLimits(c.Limits), Log: log, Observer: m, Version: version,
 	}
 	s.lmtp = &lmtp.Server{
-		Users: s.store, Mail: mail, Name: hostname, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
+		Users: s.store, Mail: mail, Name: s.hostname, Domains: c.Domains, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
 		Log: log, Observer: m,
 	}
 	return s, s.listen(c, m)
@@ -125,7 +155,7 @@ func (s *server) listen(c config.Server, m *metrics) error {
 		{"lmtp", c.LMTP, &s.lmtpAddr, s.lmtp.Serve},
 		{"http", c.HTTP, &s.httpAddr, serveHTTP(m.handler(s.healthy))},
 	} {
-		if l.addr == "" || l.addr == "off" {
+		if isOff(l.addr) {
 			continue
 		}
 		ln, err := listen(l.addr)
@@ -133,7 +163,7 @@ func (s *server) listen(c config.Server, m *metrics) error {
 			return fmt.Errorf("--%s %s: %w", l.what, l.addr, listenHint(err))
 		}
 		*l.at = ln.Addr().String()
-		add(ln, l.serve)
+		add(s.proxies.wrap(l.what, ln, s.log), l.serve)
 	}
 	for _, f := range loops {
 		s.serving++
@@ -142,13 +172,24 @@ func (s *server) listen(c config.Server, m *metrics) error {
 	return nil
 }
 
-// secretKey reads the key that belongs to the data, or makes it.
+func isOff(addr string) bool { return addr == "" || addr == "off" }
+
+// keyLength is the octets of auth.key.
+const keyLength = 32
+
+// secretKey reads the key that belongs to the data, or makes it. A damaged one is an error: with
+// another key the salts for users that do not exist change, which tells them from real ones.
 func secretKey(path string) ([]byte, error) {
 	key, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = make([]byte, 32)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		key = make([]byte, keyLength)
 		rand.Read(key)
-		return key, os.WriteFile(path, key, 0o600)
+		return key, datadir.WriteFile(path, key, 0o600)
+	case err == nil && len(key) != keyLength:
+		return nil, fmt.Errorf("%s is damaged: it has %d octets, not %d; restore it from a backup, or remove it, "+
+			"and a new one is made (passwords stay as they are; who compares SCRAM's salts can tell once which users exist)",
+			path, len(key), keyLength)
 	}
 	return key, err
 }
@@ -159,16 +200,21 @@ func (s *server) healthy() error { return s.store.Err() }
 // shutdownGrace is how long clients have to finish what they are doing.
 const shutdownGrace = 10 * time.Second
 
-// serve serves until ctx ends or a listener fails, then stops everything.
+// serve serves until ctx ends or a listener fails, then stops everything. A hangup reloads.
 func (s *server) serve(ctx context.Context) error {
-	var err error
-	select {
-	case <-ctx.Done():
-		s.log.Info("stopping")
-	case err = <-s.failed:
-		s.serving--
+	for {
+		select {
+		case <-s.hangup:
+			s.reload()
+			continue
+		case <-ctx.Done():
+			s.log.Info("stopping")
+			return s.stop()
+		case err := <-s.failed:
+			s.serving--
+			return errors.Join(err, s.stop())
+		}
 	}
-	return errors.Join(err, s.stop())
 }
 
 // stop ends all listeners and connections and closes the store.
