@@ -44,16 +44,17 @@ func AllowDashArgs(cmd *cobra.Command, run func(cmd *cobra.Command, args []strin
 	cmd.DisableFlagParsing = true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var words, flags []string
+		isValue := false // the argument is the value of the flag before it, whatever it starts with
 		for i, a := range args {
-			if a == "--" {
+			if a == "--" && !isValue {
 				words = append(words, args[i+1:]...)
 				break
 			}
-			// A value of a flag of its own argument is before the words in flags, as it was.
-			if strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && a != "-h" {
+			if !isValue && strings.HasPrefix(a, "-") && !strings.HasPrefix(a, "--") && a != "-h" {
 				a = dashMark + a
 			}
 			flags = append(flags, a)
+			isValue = !isValue && wantsValue(cmd, a)
 		}
 		cmd.DisableFlagParsing = false
 		if err := cmd.ParseFlags(flags); err != nil {
@@ -72,6 +73,16 @@ func AllowDashArgs(cmd *cobra.Command, run func(cmd *cobra.Command, args []strin
 		}
 		return run(cmd, rest)
 	}
+}
+
+// wantsValue reports whether an argument is a flag whose value is the next argument.
+func wantsValue(cmd *cobra.Command, arg string) bool {
+	name, ok := strings.CutPrefix(arg, "--")
+	if !ok || strings.Contains(name, "=") {
+		return false
+	}
+	f := cmd.Flags().Lookup(name)
+	return f != nil && f.NoOptDefVal == ""
 }
 
 // dashMark stands before an argument that starts with a dash while flags are parsed. No argument of a

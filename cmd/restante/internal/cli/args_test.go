@@ -20,6 +20,10 @@ func TestAllowDashArgs(t *testing.T) {
 		{args: []string{"--limit", "3", "INBOX", "-x"}, words: []string{"INBOX", "-x"}, limit: 3},
 		{args: []string{"INBOX", "-", "--limit=3"}, words: []string{"INBOX", "-"}, limit: 3},
 		{args: []string{"INBOX", "--", "--limit=3"}, words: []string{"INBOX", "--limit=3"}},
+		{args: []string{"INBOX", "x", "--limit", "-1"}, words: []string{"INBOX", "x"}, limit: -1},
+		{args: []string{"INBOX", "--limit", "-1", "-x"}, words: []string{"INBOX", "-x"}, limit: -1},
+		{args: []string{"INBOX", "--limit=2", "-1"}, words: []string{"INBOX", "-1"}, limit: 2},
+		{args: []string{"INBOX", "--loud", "-1"}, words: []string{"INBOX", "-1"}},
 		{args: []string{"-x"}, usage: true},
 		{args: []string{"INBOX", "x", "--nope"}, usage: true},
 	} {
@@ -28,6 +32,7 @@ func TestAllowDashArgs(t *testing.T) {
 		cmd := &cobra.Command{Use: "search", Args: AtLeast(2), SilenceErrors: true, SilenceUsage: true}
 		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return SeeHelp(cmd, "%w", err) })
 		cmd.Flags().IntVar(&limit, "limit", 0, "")
+		cmd.Flags().Bool("loud", false, "")
 		AllowDashArgs(cmd, func(_ *cobra.Command, args []string) error {
 			words = args
 			return nil
