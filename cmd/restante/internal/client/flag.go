@@ -43,7 +43,7 @@ keywords of your own.
 		if err != nil {
 			return err
 		}
-		return c.forUIDs(cmd, func(ctx context.Context, s *session) error { return s.flag(ctx, args[0], uids, changes) })
+		return c.forUIDs(cmd, uids, func(ctx context.Context, s *session) error { return s.flag(ctx, args[0], uids, changes) })
 	})
 	return cmd
 }
@@ -110,7 +110,7 @@ type changedJSON struct {
 }
 
 // flag changes the flags of messages.
-func (s *session) flag(ctx context.Context, name string, uids imap.UIDSet, changes []flagChange) error {
+func (s *session) flag(ctx context.Context, name string, uids namedUIDs, changes []flagChange) error {
 	mb, err := s.open(ctx, name)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func newTransfer(verb, done, short, example string) *cobra.Command {
 				return err
 			}
 			t := transfer{to: imap.CanonicalName(args[2]), create: create, move: verb == "move", done: done}
-			return c.forUIDs(cmd, func(ctx context.Context, s *session) error { return s.transfer(ctx, args[0], uids, t) })
+			return c.forUIDs(cmd, uids, func(ctx context.Context, s *session) error { return s.transfer(ctx, args[0], uids, t) })
 		},
 	}
 	c.add(cmd)
@@ -64,7 +64,7 @@ type transferJSON struct {
 }
 
 // transfer copies or moves messages.
-func (s *session) transfer(ctx context.Context, name string, uids imap.UIDSet, t transfer) error {
+func (s *session) transfer(ctx context.Context, name string, uids namedUIDs, t transfer) error {
 	open := s.examine
 	if t.move {
 		open = s.open

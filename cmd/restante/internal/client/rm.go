@@ -35,7 +35,7 @@ With --purge they are deleted for good, which needs --yes.
 			if err != nil {
 				return err
 			}
-			return c.forUIDs(cmd, func(ctx context.Context, s *session) error { return s.rm(ctx, args[0], uids, purge) })
+			return c.forUIDs(cmd, uids, func(ctx context.Context, s *session) error { return s.rm(ctx, args[0], uids, purge) })
 		},
 	}
 	c.add(cmd)
@@ -45,7 +45,7 @@ With --purge they are deleted for good, which needs --yes.
 }
 
 // rm moves messages into the trash, or deletes them.
-func (s *session) rm(ctx context.Context, name string, uids imap.UIDSet, purge bool) error {
+func (s *session) rm(ctx context.Context, name string, uids namedUIDs, purge bool) error {
 	mb, err := s.open(ctx, name)
 	if err != nil {
 		return err

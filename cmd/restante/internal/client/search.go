@@ -47,12 +47,15 @@ searches; only what is shown is downloaded.
 	cmd.Flags().IntVar(&limit, "limit", 0, "at most this `NUMBER` of messages of each mailbox, the newest (default all)")
 	cmd.Flags().BoolVar(&onlyUIDs, "uids", false, "print only the UIDs, one a line")
 	cli.AllowDashArgs(cmd, func(cmd *cobra.Command, args []string) error {
-		key, err := query.Parse(args[1:])
+		key, warnings, err := query.Parse(args[1:])
 		if err != nil {
 			return cli.UsageError{Err: err}
 		}
 		if limit < 0 {
 			return cli.Usagef("--limit cannot be negative")
+		}
+		for _, w := range warnings {
+			fmt.Fprintf(cmd.ErrOrStderr(), "restante: warning: %s\n", w)
 		}
 		q := searchOptions{pattern: args[0], key: key, limit: limit, onlyUIDs: onlyUIDs}
 		if !onlyUIDs || c.json {

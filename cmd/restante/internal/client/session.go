@@ -52,9 +52,19 @@ func (c *accountFlags) forOneAccount(cmd *cobra.Command, why string, f func(ctx 
 	return c.forAccounts(cmd, accounts, stderr, f)
 }
 
-// forUIDs is forOneAccount for commands that are given UIDs.
-func (c *accountFlags) forUIDs(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
+// forMessages is forOneAccount for commands that are given UIDs.
+func (c *accountFlags) forMessages(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
 	return c.forOneAccount(cmd, "UIDs mean messages of one account", f)
+}
+
+// forUIDs is forMessages, or does nothing when standard input had no UIDs: what was searched for is
+// not there, so all is done.
+func (c *accountFlags) forUIDs(cmd *cobra.Command, uids namedUIDs, f func(ctx context.Context, s *session) error) error {
+	if uids.set.Empty() {
+		out := output.Printer{W: cmd.OutOrStdout(), JSON: c.json}
+		return out.Printf("no UIDs on standard input, so there is nothing to do")
+	}
+	return c.forMessages(cmd, f)
 }
 
 func (c *accountFlags) forAccounts(cmd *cobra.Command, accounts []*account.Account, stderr *output.LockedWriter, f func(ctx context.Context, s *session) error) error {

@@ -62,7 +62,7 @@ on a terminal, control characters in it are made harmless.
 			if o.part != "" && !validPart(o.part) {
 				return cli.Usagef("--part %s: a part is a number like 2 or 1.2", o.part)
 			}
-			return c.forUIDs(cmd, func(ctx context.Context, s *session) error { return s.show(ctx, args[0], o) })
+			return c.forMessages(cmd, func(ctx context.Context, s *session) error { return s.show(ctx, args[0], o) })
 		},
 	}
 	c.add(cmd)

@@ -4,7 +4,9 @@ package query
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,77 +14,105 @@ import (
 	"restante/imap"
 )
 
-// Parse makes a search key of the words of a search: all of them must match.
-func Parse(words []string) (imap.SearchKey, error) {
+// Parse makes a search key of the words of a search: all of them must match. warnings tell of words
+// that look like a misspelt prefix; they are searched for as they are.
+func Parse(words []string) (key imap.SearchKey, warnings []string, err error) {
 	var keys []imap.SearchKey
 	for _, arg := range words {
 		for _, w := range splitWords(arg) {
 			k, err := parseWord(w)
 			if err != nil {
-				return imap.All, err
+				return imap.All, nil, err
 			}
 			keys = append(keys, k)
+			if name := w.unknownPrefix(); name != "" {
+				warnings = append(warnings, fmt.Sprintf("there is no %s: to search by, so %q is searched for as it stands; there are %s. In quotes of its own ('\"%s\"') it is text without this warning",
+					name, w.text, prefixList(), w.text))
+			}
 		}
 	}
 	switch len(keys) {
 	case 0:
-		return imap.All, fmt.Errorf("nothing to search for")
+		return imap.All, nil, fmt.Errorf("nothing to search for")
 	case 1:
-		return keys[0], nil
+		return keys[0], warnings, nil
 	}
-	return imap.And(keys...), nil
+	return imap.And(keys...), warnings, nil
+}
+
+// word is one word of a search.
+type word struct {
+	text   string
+	quoted bool // from its start, so that it has no prefix
 }
 
 // splitWords splits an argument at quotes of its own, so that 'subject:"a b" c' is two words. An
 // argument without quotes is one word: the shell has split it already.
-func splitWords(arg string) []string {
+func splitWords(arg string) []word {
 	if !strings.Contains(arg, `"`) {
-		return []string{arg}
+		return []word{{text: arg}}
 	}
-	var words []string
-	var word strings.Builder
-	quoted, some := false, false
+	var words []word
+	var text strings.Builder
+	inside, some, quoted := false, false, false
 	for _, r := range arg {
 		switch {
 		case r == '"':
-			quoted, some = !quoted, true
-		case r == ' ' && !quoted:
+			quoted = quoted || !some || text.String() == "-"
+			inside, some = !inside, true
+		case r == ' ' && !inside:
 			if some {
-				words = append(words, word.String())
+				words = append(words, word{text.String(), quoted})
 			}
-			word.Reset()
-			some = false
+			text.Reset()
+			some, quoted = false, false
 		default:
-			word.WriteRune(r)
+			text.WriteRune(r)
 			some = true
 		}
 	}
 	if some {
-		words = append(words, word.String())
+		words = append(words, word{text.String(), quoted})
 	}
 	return words
 }
 
+// unknownPrefix returns what stands before the colon of a word when it looks as if it were meant to
+// say where to search, and is none of ours: letters, and not the start of a URL.
+func (w word) unknownPrefix() string {
+	name, value, ok := strings.Cut(strings.TrimLeft(w.text, "-"), ":")
+	if !ok || w.quoted || name == "" || value == "" || strings.HasPrefix(value, "/") || strings.HasPrefix(value, " ") ||
+		strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz_-") != "" || prefixes[strings.ToLower(name)] != nil {
+		return ""
+	}
+	return name
+}
+
+// prefixList names the prefixes.
+func prefixList() string {
+	return strings.Join(slices.Sorted(maps.Keys(examples)), ":, ") + ":"
+}
+
 // parseWord makes a search key of one word.
-func parseWord(w string) (imap.SearchKey, error) {
-	if rest, ok := strings.CutPrefix(w, "-"); ok && rest != "" {
-		k, err := parseWord(rest)
+func parseWord(w word) (imap.SearchKey, error) {
+	if rest, ok := strings.CutPrefix(w.text, "-"); ok && rest != "" {
+		k, err := parseWord(word{rest, w.quoted})
 		return imap.Not(k), err
 	}
-	prefix, value, ok := strings.Cut(w, ":")
+	prefix, value, ok := strings.Cut(w.text, ":")
 	parse := prefixes[strings.ToLower(prefix)]
-	if !ok || parse == nil {
-		if w == "" {
+	if !ok || parse == nil || w.quoted {
+		if w.text == "" {
 			return imap.All, fmt.Errorf("an empty word matches nothing in particular")
 		}
-		return imap.Text(w), nil
+		return imap.Text(w.text), nil
 	}
 	if value == "" {
 		return imap.All, fmt.Errorf("%s: needs a value, like %s", prefix, examples[strings.ToLower(prefix)])
 	}
 	k, err := parse(value)
 	if err != nil {
-		return k, fmt.Errorf("%s: %w", w, err)
+		return k, fmt.Errorf("%s: %w", w.text, err)
 	}
 	return k, nil
 }

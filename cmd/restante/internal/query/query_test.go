@@ -29,8 +29,13 @@ func TestParseQuery(t *testing.T) {
 		{[]string{"-"}, `TEXT "-"`},
 		{[]string{"http://example.org"}, `TEXT "http://example.org"`},
 		{[]string{"FROM:Bob"}, `FROM "Bob"`},
+		{[]string{`"from:bob"`, `-"is:x"`}, `TEXT "from:bob" NOT TEXT "is:x"`},
+		{[]string{"Re: lunch", "12:30", ":x", "x:"}, `TEXT "Re: lunch" TEXT "12:30" TEXT ":x" TEXT "x:"`},
 	} {
-		key, err := Parse(tc.words)
+		key, warnings, err := Parse(tc.words)
+		if len(warnings) > 0 {
+			t.Errorf("%q: warns %q", tc.words, warnings)
+		}
 		if err != nil {
 			t.Errorf("%q: %v", tc.words, err)
 			continue
@@ -41,23 +46,37 @@ func TestParseQuery(t *testing.T) {
 	}
 	for _, words := range [][]string{{}, {""}, {"from:"}, {"is:green"}, {"since:today"}, {"since:2026-13-01"}, {"larger:x"}, {"larger:-1"},
 		{"larger:inf"}, {"larger:5G"}, {"keyword:a b"}, {"-from:"}, {`""`}} {
-		if key, err := Parse(words); err == nil {
+		if key, _, err := Parse(words); err == nil {
 			t.Errorf("%q is taken for %s", words, searchText(t, key))
 		}
 	}
 }
 
+// TestUnknownPrefix warns of what may be a misspelt prefix, and searches for the text.
+func TestUnknownPrefix(t *testing.T) {
+	for _, w := range []string{"frm:bob", "-frm:bob", "Sender:bob", `frm:"a b"`} {
+		key, warnings, err := Parse([]string{w, "lunch"})
+		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], "from:, ") {
+			t.Errorf("%s: %s, %q, %v", w, searchText(t, key), warnings, err)
+		}
+		if text := strings.ReplaceAll(strings.TrimPrefix(w, "-"), `"`, ""); !strings.Contains(searchText(t, key), `TEXT "`+text+`"`) {
+			t.Errorf("%s: %s", w, searchText(t, key))
+		}
+	}
+}
+
 func TestSplitWords(t *testing.T) {
-	for in, want := range map[string][]string{
-		`a b`:           {`a b`},
-		`"a b"`:         {`a b`},
-		`"a b" c`:       {`a b`, `c`},
-		`from:"a b"  c`: {`from:a b`, `c`},
-		`"a`:            {`a`},
-		`""`:            {``},
+	for in, want := range map[string][]word{
+		`a b`:           {{`a b`, false}},
+		`"a b"`:         {{`a b`, true}},
+		`"a b" c`:       {{`a b`, true}, {`c`, false}},
+		`from:"a b"  c`: {{`from:a b`, false}, {`c`, false}},
+		`-"a b"`:        {{`-a b`, true}},
+		`"a`:            {{`a`, true}},
+		`""`:            {{``, true}},
 	} {
 		if got := splitWords(in); !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", in, got, want)
+			t.Errorf("%s: %+v, want %+v", in, got, want)
 		}
 	}
 }
