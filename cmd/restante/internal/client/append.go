@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -13,7 +14,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"restante/cmd/restante/internal/cli"
+	"restante/cmd/restante/internal/mailfile"
+	"restante/cmd/restante/internal/output"
 	"restante/cmd/restante/internal/query"
+	"restante/cmd/restante/internal/terminal"
 	"restante/imap"
 	"restante/imapclient"
 	"restante/internal/maildate"
@@ -30,7 +34,10 @@ func newAppend() *cobra.Command {
 		GroupID: cli.GroupClient,
 		Short:   "Put message files into a mailbox",
 		Long: `Put messages into a mailbox: each file is one message; "-" is standard input. Line
-ends become those that mail has.
+ends become those that mail has. A file that is no message is left out and told
+about, and so is one that the server refuses; the others go in, and the exit status
+is 1 then. A message without a usable date gets, with --date header, that of its
+arrival, and this is told.
 
 ` + accountsHelp,
 		Example: `  restante append INBOX message.eml
@@ -88,22 +95,37 @@ type appendJSON struct {
 	Size    int64    `json:"size"`
 }
 
-// append puts files into a mailbox, one after the other.
+// append puts files into a mailbox, one after the other. A file that cannot be does not keep out
+// those after it.
 func (s *session) append(ctx context.Context, mailbox string, files []string, o appendOptions) error {
+	left := 0
 	for _, file := range files {
-		f, remove, err := openMessage(file, o.stdin)
-		if err != nil {
-			return err
+		err := s.appendFile(ctx, mailbox, file, o)
+		var bad *fileError
+		if errors.As(err, &bad) && len(files) > 1 {
+			left++
+			fmt.Fprintf(s.stderr, "%s\n", terminal.Clean(err.Error()))
+			continue
 		}
-		err = s.appendFile(ctx, mailbox, file, f, o)
-		remove()
 		if err != nil {
 			return err
 		}
 		o.create = false
 	}
+	if left > 0 {
+		return fmt.Errorf("%d of %s left out", left, output.Plural(len(files), "file"))
+	}
 	return nil
 }
+
+// fileError is an error of one file, of which the next one need not have any.
+type fileError struct {
+	file string
+	err  error
+}
+
+func (e *fileError) Error() string { return e.file + ": " + e.err.Error() }
+func (e *fileError) Unwrap() error { return e.err }
 
 // openMessage opens a file. Standard input becomes a temporary file: its size must be known before
 // it is sent. remove closes it, and removes what was temporary.
@@ -128,21 +150,41 @@ func openMessage(name string, stdin io.Reader) (f *os.File, remove func(), err e
 	return f, remove, err
 }
 
-func (s *session) appendFile(ctx context.Context, mailbox, file string, f *os.File, o appendOptions) error {
+// messageSize returns how many octets a message has as it is sent, or why it is none.
+func messageSize(f *os.File) (int64, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("%s is a folder, not a message", file)
+		return 0, errors.New("this is a folder, not a message")
 	}
-	size, err := imapclient.CRLFSize(f)
-	if err == nil && size == 0 {
-		err = errors.New("there is no message in it")
+	switch err := mailfile.Recognize(f); {
+	case errors.Is(err, mailfile.ErrMbox):
+		return 0, fmt.Errorf("%w; 'git mailsplit -oFOLDER FILE' makes a file of each, 'restante import' takes it as it is into a server of your own", err)
+	case err != nil:
+		return 0, err
 	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return 0, err
+	}
+	return imapclient.CRLFSize(f)
+}
+
+func (s *session) appendFile(ctx context.Context, mailbox, file string, o appendOptions) error {
+	f, remove, err := openMessage(file, o.stdin)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		return &fileError{file, err}
+	}
+	defer remove()
+	size, err := messageSize(f)
+	if err != nil {
+		return &fileError{file, err}
 	}
 	date := o.date
 	if o.headerDate {
 		if date, err = headerDate(f); err != nil {
-			return fmt.Errorf("%s: %w", file, err)
+			fmt.Fprintf(s.stderr, "%s: %s; it gets the time of its arrival, unless --date gives one\n", terminal.Clean(file), terminal.Clean(err.Error()))
 		}
 	}
 	send := func() (imap.AppendResult, error) {
@@ -161,7 +203,10 @@ func (s *session) appendFile(ctx context.Context, mailbox, file string, f *os.Fi
 		}
 		res, err = send()
 	}
-	if err != nil {
+	var refused *imap.Error
+	if errors.As(err, &refused) && refused.Status == "NO" {
+		return &fileError{file, err}
+	} else if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	j := appendJSON{Account: s.account, Mailbox: mailbox, UID: res.UIDs.Min(), File: file, Size: size}
@@ -174,7 +219,7 @@ func (s *session) appendFile(ctx context.Context, mailbox, file string, f *os.Fi
 	return s.out.Printf("%s is in %s, UID %d", file, mailbox, j.UID)
 }
 
-// headerDate returns the date in the header of a message.
+// headerDate returns the date in the header of a message, or the zero time and why there is none.
 func headerDate(f io.ReadSeeker) (time.Time, error) {
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return time.Time{}, err
@@ -192,8 +237,9 @@ func headerDate(f io.ReadSeeker) (time.Time, error) {
 		if t, ok := maildate.Parse(value); ok {
 			return t, nil
 		}
+		return time.Time{}, fmt.Errorf("the Date in its header is no date: %q", value)
 	}
-	return time.Time{}, errors.New("its header has no date; give one with --date")
+	return time.Time{}, errors.New("its header has no Date")
 }
 
 // parseWhen reads a date of the command line.
