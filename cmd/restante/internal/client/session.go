@@ -28,8 +28,9 @@ type session struct {
 // parallelAccounts is how many accounts are worked on at once.
 const parallelAccounts = 16
 
-// forEachAccount runs f on every account that the flags name, all at once. An account that fails
-// does not end the others: its error is printed, and the command fails in the end.
+// forEachAccount runs f on every account that the flags name, all at once; what they print comes in
+// the order of their names. An account that fails does not end the others: its error is printed, and
+// the command fails in the end.
 func (c *accountFlags) forEachAccount(cmd *cobra.Command, f func(ctx context.Context, s *session) error) error {
 	stderr := &output.LockedWriter{W: cmd.ErrOrStderr()}
 	accounts, err := c.resolve(stderr)
@@ -73,7 +74,6 @@ func (c *accountFlags) forAccounts(cmd *cobra.Command, accounts []*account.Accou
 			return err
 		}
 	}
-	sink := &output.LockedWriter{W: cmd.OutOrStdout()}
 	labelled := len(accounts) > 1
 	var labelWidth int
 	for _, a := range accounts {
@@ -82,16 +82,20 @@ func (c *accountFlags) forAccounts(cmd *cobra.Command, accounts []*account.Accou
 	var g errgroup.Group
 	g.SetLimit(parallelAccounts)
 	errs := make([]error, len(accounts))
+	queue := output.Queue{W: cmd.OutOrStdout()}
 	for i, a := range accounts {
-		out := &output.Printer{W: sink, JSON: c.json, Width: terminal.LineWidth(cmd.OutOrStdout())}
+		turn := queue.Turn()
+		out := &output.Printer{W: turn, JSON: c.json, Width: terminal.LineWidth(cmd.OutOrStdout())}
 		prefix := ""
 		if labelled {
 			out.Label = terminal.Pad(terminal.Clean(a.Name), labelWidth) + "  "
 			prefix = terminal.Clean(a.Name) + ": "
 		}
 		g.Go(func() error {
+			defer turn.Done()
 			errs[i] = c.login(cmd.Context(), a, cmd.Root().Version, out, stderr, prefix, f)
 			if errs[i] != nil && labelled {
+				turn.Wait()
 				fmt.Fprintf(stderr, "restante: %s%v\n", prefix, errs[i])
 			}
 			return nil
