@@ -36,7 +36,7 @@ func binary(t testing.TB) string {
 }
 
 // target is a server that scripts work on as the account "home".
-type target struct{ url, user, password, cert string }
+type target struct{ url, user, password, cert, imapPort string }
 
 // config returns the account's table.
 func (s target) config(name string) string {
@@ -57,6 +57,7 @@ func (s target) setup(e *testscript.Env) error {
 	e.Setenv("GORACE", noRaceSleep)
 	e.Setenv("URL", s.url)
 	e.Setenv("PORT", u.Port())
+	e.Setenv("IMAPPORT", s.imapPort)
 	e.Setenv("USERNAME", s.user)
 	e.Setenv("PASSWORD", s.password)
 	e.Setenv("CERT", s.cert)
@@ -79,7 +80,7 @@ func startTarget(binary, data string) (target, *servertest.Server, error) {
 	if err != nil {
 		return target{}, nil, err
 	}
-	t := target{url: "imaps://localhost:" + portOf(s.IMAPSAddr), user: "ann", password: "secret of ann", cert: s.CertFile}
+	t := target{url: "imaps://localhost:" + portOf(s.IMAPSAddr), user: "ann", password: "secret of ann", cert: s.CertFile, imapPort: portOf(s.IMAPAddr)}
 	add := exec.Command(binary, "user", "add", t.user, "--password-stdin", "--data", data)
 	add.Stdin = strings.NewReader(t.password)
 	if out, err := add.CombinedOutput(); err != nil {
@@ -121,7 +122,7 @@ func TestClientDovecot(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(script), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			d := dovecottest.Start(t)
-			s := target{url: "imaps://localhost:" + portOf(d.IMAPSAddr), user: d.User, password: d.Password, cert: filepath.Join(d.Dir, "cert.pem")}
+			s := target{url: "imaps://localhost:" + portOf(d.IMAPSAddr), user: d.User, password: d.Password, cert: filepath.Join(d.Dir, "cert.pem"), imapPort: portOf(d.IMAPAddr)}
 			testscript.Run(t, testscript.Params{Files: []string{script}, Cmds: commands, Setup: s.setup})
 		})
 	}

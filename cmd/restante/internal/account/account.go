@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"strings"
@@ -26,11 +27,15 @@ type Account struct {
 	URL  string // without the user
 	User string
 
+	scheme, addr string // of URL; addr with the port
+
 	config     config.Account
 	tls        *tls.Config
 	password   string // when known
 	needsAsk   bool   // the password is to be asked for
 	useCommand bool   // PasswordCommand is to be run
+
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // New checks the configuration of an account. only says that it is the only one in use, so
@@ -61,6 +66,10 @@ func New(name string, c config.Account, only bool) (*Account, error) {
 		return nil, fmt.Errorf("%s names no user; write %s://USER@%s", text, u.Scheme, u.Host)
 	}
 	a.URL = u.Scheme + "://" + u.Host
+	a.scheme, a.addr, a.dial = u.Scheme, u.Host, (&net.Dialer{}).DialContext
+	if u.Port() == "" {
+		a.addr = net.JoinHostPort(u.Hostname(), map[string]string{"imaps": "993", "imap": "143"}[u.Scheme])
+	}
 	switch {
 	case c.PasswordCommand != "":
 		a.useCommand = true
@@ -103,21 +112,33 @@ func clientTLS(c config.Account, host string) (*tls.Config, error) {
 	return t, nil
 }
 
+// connectTimeout is how long a server may take to be reached, TLS included, and then again to greet.
+const connectTimeout = 10 * time.Second
+
 // Dial connects and logs in. stderr gets what the password command and the connection have to say,
-// trace, if it is not nil, what goes over the connection.
+// trace, if it is not nil, what goes over the connection. A server that does not answer as the URL has
+// it is a *MismatchError.
 func (a *Account) Dial(ctx context.Context, version string, stderr io.Writer, trace *imapclient.Trace) (*imapclient.Client, error) {
 	if a.useCommand {
 		if err := a.runPasswordCommand(ctx, stderr); err != nil {
 			return nil, err
 		}
 	}
-	return imapclient.Dial(ctx, a.URL, sasl.Password(a.User, a.password), &imapclient.Options{
-		TLS:        a.tls,
-		AllowPlain: a.config.AllowPlaintext,
-		ID:         map[string]string{"name": "Restante", "version": version},
+	dialing, silence := a.watchSilence(ctx)
+	defer silence.end()
+	c, err := imapclient.Dial(dialing, a.URL, sasl.Password(a.User, a.password), &imapclient.Options{
+		TLS:         a.tls,
+		AllowPlain:  a.config.AllowPlaintext,
+		DialContext: silence.dial,
+		Timeouts:    imapclient.Timeouts{Dial: connectTimeout, Greeting: connectTimeout},
+		ID:          map[string]string{"name": "Restante", "version": version},
 		Reconnect: imapclient.Backoff{Attempts: 3, OnRetry: func(err error, wait time.Duration) {
 			fmt.Fprintf(stderr, "restante: %s: %v; connecting again in %v\n", a.URL, terminal.Clean(err.Error()), wait.Round(100*time.Millisecond))
 		}},
 		Trace: trace,
 	})
+	if err != nil {
+		return nil, a.mismatch(dialing, err)
+	}
+	return c, nil
 }

@@ -40,7 +40,10 @@ func explanation(err error, a *account.Account) string {
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var wrongName x509.HostnameError
+	var mismatch *account.MismatchError
 	switch {
+	case errors.As(err, &mismatch):
+		return fmt.Sprintf("%s %s", a.URL, terminal.Clean(mismatch.Error()))
 	case errors.Is(err, imap.ErrAuth):
 		return fmt.Sprintf("%s refuses the login of %s: check user and password (%s)", a.URL, terminal.Clean(a.User), serverText(err))
 	case errors.Is(err, imap.ErrInsecure):
