@@ -128,6 +128,22 @@ func TestClientDovecot(t *testing.T) {
 	}
 }
 
+// TestDovecotNames runs the scripts on Dovecots that write names of mailboxes in another way than ours,
+// and tell of no roles.
+func TestDovecotNames(t *testing.T) {
+	for name, prefix := range map[string]string{"separator": "", "prefix": "INBOX."} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := dovecottest.Start(t, fmt.Sprintf("namespace inbox {\n separator = .\n prefix = %s\n mailbox Trash {\n auto = no\n special_use =\n }\n mailbox Sent {\n special_use =\n }\n mailbox Drafts {\n special_use =\n }\n}", prefix))
+			s := target{url: "imaps://localhost:" + portOf(d.IMAPSAddr), user: d.User, password: d.Password, cert: filepath.Join(d.Dir, "cert.pem"), imapPort: portOf(d.IMAPAddr)}
+			testscript.Run(t, testscript.Params{Dir: "testdata/dovecot", Cmds: commands, Setup: func(e *testscript.Env) error {
+				e.Setenv("PREFIX", prefix)
+				return s.setup(e)
+			}})
+		})
+	}
+}
+
 // TestServer runs the scripts that start servers themselves.
 func TestServer(t *testing.T) {
 	testscript.Run(t, testscript.Params{

@@ -18,6 +18,7 @@ import (
 	"restante/auth/sasl"
 	"restante/cmd/restante/internal/config"
 	"restante/cmd/restante/internal/terminal"
+	"restante/imap"
 	"restante/imapclient"
 )
 
@@ -86,6 +87,14 @@ func New(name string, c config.Account, only bool) (*Account, error) {
 	}
 	a.tls, err = clientTLS(c, u.Hostname())
 	return a, err
+}
+
+// Roles returns the names of mailboxes by role that the configuration has; "" where it has none.
+func (a *Account) Roles() map[imap.MailboxAttr]string {
+	r := a.config.Roles
+	return map[imap.MailboxAttr]string{
+		imap.AttrArchive: r.Archive, imap.AttrDrafts: r.Drafts, imap.AttrJunk: r.Junk, imap.AttrSent: r.Sent, imap.AttrTrash: r.Trash,
+	}
 }
 
 // hideURL leaves the text that was parsed out of an error: there may be a password in it.

@@ -39,7 +39,7 @@ about, and so is one that the server refuses; the others go in, and the exit sta
 is 1 then. A message without a usable date gets, with --date header, that of its
 arrival, and this is told.
 
-` + accountsHelp,
+` + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante append INBOX message.eml
   restante append Sent *.eml --flag seen --date header
   restante append Drafts - --flag draft < letter.eml`,
@@ -65,7 +65,7 @@ arrival, and this is told.
 			}
 			o.stdin = cmd.InOrStdin()
 			return c.forOneAccount(cmd, "messages are put into one account", func(ctx context.Context, s *session) error {
-				return s.append(ctx, imap.CanonicalName(args[0]), args[1:], o)
+				return s.append(ctx, args[0], args[1:], o)
 			})
 		},
 	}
@@ -187,11 +187,15 @@ func (s *session) appendFile(ctx context.Context, mailbox, file string, o append
 			fmt.Fprintf(s.stderr, "%s: %s; it gets the time of its arrival, unless --date gives one\n", terminal.Clean(file), terminal.Clean(err.Error()))
 		}
 	}
+	server, err := s.serverName(ctx, mailbox)
+	if err != nil {
+		return err
+	}
 	send := func() (imap.AppendResult, error) {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return imap.AppendResult{}, err
 		}
-		return s.Append(ctx, mailbox, imapclient.NewCRLF(f), size, &imapclient.AppendOptions{Flags: o.flags, Date: date})
+		return s.Append(ctx, server, imapclient.NewCRLF(f), size, &imapclient.AppendOptions{Flags: o.flags, Date: date})
 	}
 	res, err := send()
 	if err != nil && missingMailbox(err) {
@@ -209,14 +213,14 @@ func (s *session) appendFile(ctx context.Context, mailbox, file string, o append
 	} else if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	j := appendJSON{Account: s.account, Mailbox: mailbox, UID: res.UIDs.Min(), File: file, Size: size}
+	j := appendJSON{Account: s.account, Mailbox: s.shownName(server), UID: res.UIDs.Min(), File: file, Size: size}
 	if err := s.out.PrintJSON(j); err != nil || s.out.JSON {
 		return err
 	}
 	if j.UID == 0 {
-		return s.out.Printf("%s is in %s", file, mailbox)
+		return s.out.Printf("%s is in %s", file, j.Mailbox)
 	}
-	return s.out.Printf("%s is in %s, UID %d", file, mailbox, j.UID)
+	return s.out.Printf("%s is in %s, UID %d", file, j.Mailbox, j.UID)
 }
 
 // headerDate returns the date in the header of a message, or the zero time and why there is none.

@@ -54,7 +54,7 @@ func (v *messageView) saveAttachments(ctx context.Context) error {
 			return err
 		}
 		path := filepath.Join(dir, name)
-		err = errors.Join(v.out.PrintJSON(savedJSON{v.account, v.mb.Name(), v.o.uid, newAttachment(p), path}), v.out.Printf("%s", path))
+		err = errors.Join(v.out.PrintJSON(savedJSON{v.account, v.shownName(v.mb.Name()), v.o.uid, newAttachment(p), path}), v.out.Printf("%s", path))
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func newFlag() *cobra.Command {
 Flags are seen, flagged, answered, forwarded, deleted, draft, junk, notjunk, and
 keywords of your own.
 
-` + uidsHelp + "\n\n" + accountsHelp,
+` + uidsHelp + "\n\n" + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante flag INBOX 17 +seen -flagged
   restante flag INBOX 10:20 =seen,work
   restante search INBOX from:list --uids | restante flag INBOX - +seen`,
@@ -135,7 +135,7 @@ func (s *session) flag(ctx context.Context, name string, uids namedUIDs, changes
 	}
 	if s.out.JSON {
 		for uid := range found.All() {
-			j.uidJSON = uidJSON{s.account, mb.Name(), uid}
+			j.uidJSON = uidJSON{s.account, s.shownName(mb.Name()), uid}
 			if err := s.out.PrintJSON(j); err != nil {
 				return err
 			}

@@ -24,7 +24,7 @@ func newList() *cobra.Command {
 		Long: `List a page of messages, the newest first, by what the server knows of them: no
 message is downloaded for it.
 
-` + marksHelp + "\n\n" + accountsHelp,
+` + marksHelp + "\n\n" + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante list INBOX
   restante list INBOX --limit 50
   restante list INBOX --before 4711     the page that ends before UID 4711
@@ -62,7 +62,7 @@ func (s *session) list(ctx context.Context, name string, limit int, before imap.
 			if err != nil {
 				return err
 			}
-			list = append(list, newMessageJSON(s.account, mb.Name(), m))
+			list = append(list, newMessageJSON(s.account, s.shownName(mb.Name()), m))
 		}
 	}
 	newestFirst(list)

@@ -19,10 +19,11 @@ func newLs() *cobra.Command {
 		GroupID: cli.GroupClient,
 		Short:   "List mailboxes, with how much is in them",
 		Long: `List mailboxes with their messages, those that are unseen, their size where the
-server tells it, and what they are for. In PATTERN, "*" stands for anything and
-"%" for anything within one level.
+server tells it, and what they are for: by the configuration, by what the server
+tells, or by their names. In PATTERN, "*" stands for anything and "%" for anything
+within one level.
 
-` + accountsHelp,
+` + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante ls
   restante ls 'Lists/*' --account home
   restante ls --all --json
@@ -58,9 +59,16 @@ func (s *session) ls(ctx context.Context, pattern string) error {
 	if err != nil {
 		return err
 	}
+	all := boxes
+	if pattern != "*" { // which of several is the trash, the others tell
+		if all, err = s.mailboxes(ctx, "*", 0); err != nil {
+			return err
+		}
+	}
+	roles := s.roles(all)
 	var rows [][]string
 	for _, m := range boxes {
-		j := mailboxJSON{Account: s.account, Mailbox: m.Name, SpecialUse: specialUses(m), Subscribed: m.Subscribed, Selectable: selectable(m)}
+		j := mailboxJSON{Account: s.account, Mailbox: m.Name, SpecialUse: rolesOf(m, roles), Subscribed: m.Subscribed, Selectable: selectable(m)}
 		messages, unseen, size := "", "", ""
 		if st := m.Status; st != nil {
 			if st.Items.Has(imap.StatusMessages) {
@@ -94,6 +102,16 @@ var specialUse = []imap.MailboxAttr{imap.AttrAll, imap.AttrArchive, imap.AttrDra
 func specialUses(m *imap.MailboxInfo) (uses []imap.MailboxAttr) {
 	for _, a := range specialUse {
 		if m.HasAttr(a) {
+			uses = append(uses, a)
+		}
+	}
+	return uses
+}
+
+// rolesOf returns what a mailbox is for: as far as roles tells, that wins.
+func rolesOf(m *imap.MailboxInfo, roles map[imap.MailboxAttr]string) (uses []imap.MailboxAttr) {
+	for _, a := range specialUse {
+		if name, ok := roles[a]; ok && name == m.Name || !ok && m.HasAttr(a) {
 			uses = append(uses, a)
 		}
 	}

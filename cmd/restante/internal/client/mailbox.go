@@ -14,13 +14,21 @@ import (
 
 // examine opens a mailbox for reading.
 func (s *session) examine(ctx context.Context, name string) (*imapclient.Mailbox, error) {
-	mb, err := s.Examine(ctx, imap.CanonicalName(name))
+	server, err := s.serverName(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	mb, err := s.Examine(ctx, server)
 	return mb, openError(name, err)
 }
 
 // open opens a mailbox for changes.
 func (s *session) open(ctx context.Context, name string) (*imapclient.Mailbox, error) {
-	mb, err := s.Select(ctx, imap.CanonicalName(name))
+	server, err := s.serverName(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	mb, err := s.Select(ctx, server)
 	if err == nil && mb.ReadOnly() {
 		err = fmt.Errorf("the server lets nobody change the mailbox %q", terminal.Clean(name))
 	}
@@ -49,8 +57,12 @@ func noMailbox(name, hint string, err error) error {
 const lsHint = "'restante ls' lists them"
 
 // mailboxes lists mailboxes in the order in which they are shown, with what the server can tell of
-// their status.
+// their status, under the names that are shown.
 func (s *session) mailboxes(ctx context.Context, pattern string, status imap.StatusItems) ([]*imap.MailboxInfo, error) {
+	n, err := s.mailboxNames(ctx)
+	if err != nil {
+		return nil, err
+	}
 	k, err := s.Conn(ctx)
 	if err != nil {
 		return nil, err
@@ -59,9 +71,13 @@ func (s *session) mailboxes(ctx context.Context, pattern string, status imap.Sta
 		status &^= imap.StatusSize
 	}
 	var boxes []*imap.MailboxInfo
-	for m, err := range s.List(ctx, pattern, &imapclient.ListOptions{Status: status}) {
+	onServer, match := n.pattern(pattern)
+	for m, err := range s.List(ctx, onServer, &imapclient.ListOptions{Status: status}) {
 		if err != nil {
 			return nil, err
+		}
+		if m.Name = n.shown(m.Name); match != nil && !match(m.Name) {
+			continue
 		}
 		boxes = append(boxes, m)
 	}

@@ -18,7 +18,7 @@ func newMkdir() *cobra.Command {
 		Use:     "mkdir NAME...",
 		GroupID: cli.GroupClient,
 		Short:   "Make mailboxes",
-		Long:    "Make mailboxes, and subscribe to them.\n\n" + accountsHelp,
+		Long:    "Make mailboxes, and subscribe to them.\n\n" + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante mkdir Archive/2026
   restante mkdir Projekte/Köln --all`,
 		Args: cli.AtLeast(1),
@@ -54,11 +54,15 @@ func (s *session) printChange(name, to, change, format string, args ...any) erro
 
 // create makes a mailbox and subscribes to it, so that other programs show it too.
 func (s *session) create(ctx context.Context, name string) error {
-	if err := s.Create(ctx, name); err != nil {
+	server, err := s.newServerName(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := s.Create(ctx, server); err != nil {
 		if errors.Is(err, imap.ErrExists) {
 			return &explainedError{fmt.Sprintf("there is a mailbox %q already", terminal.Clean(name)), err}
 		}
 		return err
 	}
-	return s.Subscribe(ctx, name, true)
+	return s.Subscribe(ctx, server, true)
 }

@@ -31,7 +31,7 @@ func newTransfer(verb, done, short, example string) *cobra.Command {
 		Short:   short,
 		Long: short + ` of the same account. Flags and dates stay as they are.
 
-` + uidsHelp + "\n\n" + accountsHelp,
+` + uidsHelp + "\n\n" + namesHelp + "\n\n" + accountsHelp,
 		Example: example,
 		Args:    cli.Exactly(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -39,7 +39,7 @@ func newTransfer(verb, done, short, example string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := transfer{to: imap.CanonicalName(args[2]), create: create, move: verb == "move", done: done}
+			t := transfer{to: args[2], create: create, move: verb == "move", done: done}
 			return c.forUIDs(cmd, uids, func(ctx context.Context, s *session) error { return s.transfer(ctx, args[0], uids, t) })
 		},
 	}
@@ -50,7 +50,7 @@ func newTransfer(verb, done, short, example string) *cobra.Command {
 
 // transfer says where messages go.
 type transfer struct {
-	to     string
+	to     string // as it was typed
 	create bool
 	move   bool
 	done   string // "moved"
@@ -77,11 +77,15 @@ func (s *session) transfer(ctx context.Context, name string, uids namedUIDs, t t
 	if err != nil {
 		return err
 	}
+	to, err := s.serverName(ctx, t.to)
+	if err != nil {
+		return err
+	}
 	send := mb.Copy
 	if t.move {
 		send = mb.Move
 	}
-	res, err := send(ctx, found, t.to)
+	res, err := send(ctx, found, to)
 	if err != nil && missingMailbox(err) {
 		if !t.create {
 			return noMailbox(t.to, "--create makes it", err)
@@ -89,11 +93,12 @@ func (s *session) transfer(ctx context.Context, name string, uids namedUIDs, t t
 		if err := s.create(ctx, t.to); err != nil {
 			return err
 		}
-		res, err = send(ctx, found, t.to)
+		res, err = send(ctx, found, to)
 	}
 	if err != nil {
 		return err
 	}
+	t.to = s.shownName(to)
 	return s.printTransfer(mb, found, t, res)
 }
 
@@ -101,7 +106,7 @@ func (s *session) printTransfer(mb *imapclient.Mailbox, found imap.UIDSet, t tra
 	if s.out.JSON {
 		dest := destinations(res)
 		for uid := range found.All() {
-			if err := s.out.PrintJSON(transferJSON{uidJSON{s.account, mb.Name(), uid}, t.to, dest[uid]}); err != nil {
+			if err := s.out.PrintJSON(transferJSON{uidJSON{s.account, s.shownName(mb.Name()), uid}, t.to, dest[uid]}); err != nil {
 				return err
 			}
 		}

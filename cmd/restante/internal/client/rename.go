@@ -21,7 +21,7 @@ func newRename() *cobra.Command {
 		Long: `Rename a mailbox and those below it. Renaming INBOX moves all its messages into the
 new mailbox.
 
-` + accountsHelp,
+` + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante rename Projects/new Projects/Köln`,
 		Args:    cli.Exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -33,14 +33,22 @@ new mailbox.
 }
 
 func (s *session) rename(ctx context.Context, from, to string) error {
+	old, err := s.serverName(ctx, from)
+	if err != nil {
+		return err
+	}
+	renamed, err := s.newServerName(ctx, to)
+	if err != nil {
+		return err
+	}
 	subscribed := false
-	for m, err := range s.List(ctx, from, nil) {
+	for m, err := range s.List(ctx, old, nil) {
 		if err != nil {
 			return err
 		}
-		subscribed = subscribed || m.Name == from && m.Subscribed
+		subscribed = subscribed || m.Name == old && m.Subscribed
 	}
-	err := s.Rename(ctx, from, to)
+	err = s.Rename(ctx, old, renamed)
 	if errors.Is(err, imap.ErrExists) {
 		return &explainedError{fmt.Sprintf("there is a mailbox %q already", terminal.Clean(to)), err}
 	} else if err != nil {
@@ -48,10 +56,10 @@ func (s *session) rename(ctx context.Context, from, to string) error {
 	}
 	// A subscription is to a name; a server need not take it along (RFC 9051 §6.3.6).
 	if subscribed {
-		if err := s.Subscribe(ctx, to, true); err != nil {
+		if err := s.Subscribe(ctx, renamed, true); err != nil {
 			fmt.Fprintf(s.stderr, "%s is not subscribed to: %s\n", terminal.Clean(to), terminal.Clean(err.Error()))
 		} else if imap.CanonicalName(from) != imap.Inbox {
-			_ = s.Subscribe(ctx, from, false) // the server may have done it
+			_ = s.Subscribe(ctx, old, false) // the server may have done it
 		}
 	}
 	return s.printChange(from, to, "renamed", "renamed %s to %s", from, to)

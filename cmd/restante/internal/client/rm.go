@@ -23,7 +23,7 @@ func newRm() *cobra.Command {
 		Long: `Move messages into the mailbox for deleted ones, which 'restante ls' shows as trash.
 With --purge they are deleted for good, which needs --yes.
 
-` + uidsHelp + "\n\n" + accountsHelp,
+` + uidsHelp + "\n\n" + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante rm INBOX 17
   restante search Junk before:2026-01-01 --uids | restante rm Junk - --purge --yes`,
 		Args: cli.Exactly(2),
@@ -57,20 +57,24 @@ func (s *session) rm(ctx context.Context, name string, uids namedUIDs, purge boo
 	if purge {
 		return s.purge(ctx, mb, found)
 	}
-	trash, err := s.Role(ctx, imap.AttrTrash)
+	trash, err := s.role(ctx, imap.AttrTrash)
 	if errors.Is(err, imap.ErrNotFound) {
-		return &explainedError{"there is no mailbox for deleted messages; 'restante move' takes them elsewhere, --purge deletes them for good", err}
+		return &explainedError{"there is no mailbox for deleted messages; 'restante move' takes them elsewhere, --purge deletes them for good, and roles.trash in the configuration names one", err}
 	} else if err != nil {
 		return err
 	}
-	if trash.Name == mb.Name() {
-		return cli.Usagef("%s is where deleted messages go; --purge deletes them for good", terminal.Clean(trash.Name))
-	}
-	res, err := mb.Move(ctx, found, trash.Name)
+	server, err := s.serverName(ctx, trash)
 	if err != nil {
 		return err
 	}
-	return s.printTransfer(mb, found, transfer{to: trash.Name, done: "moved"}, res)
+	if server == mb.Name() {
+		return cli.Usagef("%s is where deleted messages go; --purge deletes them for good", terminal.Clean(trash))
+	}
+	res, err := mb.Move(ctx, found, server)
+	if err != nil {
+		return openError(trash, err)
+	}
+	return s.printTransfer(mb, found, transfer{to: trash, done: "moved"}, res)
 }
 
 func (s *session) purge(ctx context.Context, mb *imapclient.Mailbox, found imap.UIDSet) error {
@@ -78,7 +82,7 @@ func (s *session) purge(ctx context.Context, mb *imapclient.Mailbox, found imap.
 		return err
 	}
 	for uid := range found.All() {
-		if err := s.out.PrintJSON(uidJSON{s.account, mb.Name(), uid}); err != nil {
+		if err := s.out.PrintJSON(uidJSON{s.account, s.shownName(mb.Name()), uid}); err != nil {
 			return err
 		}
 	}

@@ -22,7 +22,7 @@ func newRmdir() *cobra.Command {
 		Long: `Remove mailboxes. The messages in them are gone for good, so that a mailbox that is
 not empty needs --yes.
 
-` + accountsHelp,
+` + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante rmdir Archive/2016
   restante rmdir Lists/old --yes`,
 		Args: cli.AtLeast(1),
@@ -43,12 +43,16 @@ not empty needs --yes.
 }
 
 func (s *session) rmdir(ctx context.Context, name string, yes bool) error {
+	server, err := s.serverName(ctx, name)
+	if err != nil {
+		return err
+	}
 	if !yes {
 		k, err := s.Conn(ctx)
 		if err != nil {
 			return err
 		}
-		st, err := k.Status(ctx, name, imap.StatusMessages).Wait()
+		st, err := k.Status(ctx, server, imap.StatusMessages).Wait()
 		if err != nil {
 			return openError(name, err)
 		}
@@ -56,11 +60,11 @@ func (s *session) rmdir(ctx context.Context, name string, yes bool) error {
 			return cli.Usagef("%s in %s would be deleted for good; say --yes to do it", output.Plural(int(st.Messages), "message"), terminal.Clean(name))
 		}
 	}
-	if err := s.Delete(ctx, name); err != nil {
+	if err := s.Delete(ctx, server); err != nil {
 		return openError(name, err)
 	}
 	// A subscription outlives its mailbox (RFC 9051 §6.3.7).
-	if err := s.Subscribe(ctx, name, false); err != nil {
+	if err := s.Subscribe(ctx, server, false); err != nil {
 		fmt.Fprintf(s.stderr, "%s is removed, but still subscribed to: %s\n", terminal.Clean(name), terminal.Clean(err.Error()))
 	}
 	return s.printChange(name, "", "removed", "removed %s", name)

@@ -36,7 +36,7 @@ searches; only what is shown is downloaded.
   is:unread        also read, flagged, answered, deleted, draft
   keyword:work     with a keyword of your own   -word, -is:read  what does not match
 
-` + marksHelp + "\n\n" + accountsHelp,
+` + marksHelp + "\n\n" + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante search INBOX from:bob invoice
   restante search '*' subject:"annual report" since:2026-01-01 -is:deleted
   restante search INBOX is:unread larger:5M --all
@@ -131,7 +131,7 @@ func (s *session) searchMailbox(ctx context.Context, mb *imapclient.Mailbox, q s
 		uids = newestOf(uids, q.limit)
 	}
 	if q.onlyUIDs {
-		return s.printUIDs(mb.Name(), uids)
+		return s.printUIDs(s.shownName(mb.Name()), uids)
 	}
 	for !uids.Empty() {
 		newest := newestOf(uids, searchPage)
@@ -141,7 +141,7 @@ func (s *session) searchMailbox(ctx context.Context, mb *imapclient.Mailbox, q s
 			if err != nil {
 				return err
 			}
-			list = append(list, newMessageJSON(s.account, mb.Name(), m))
+			list = append(list, newMessageJSON(s.account, s.shownName(mb.Name()), m))
 		}
 		newestFirst(list)
 		if err := s.printMessages(list, q.many(), *found == 0); err != nil {

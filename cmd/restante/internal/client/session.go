@@ -14,6 +14,7 @@ import (
 	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/output"
 	"restante/cmd/restante/internal/terminal"
+	"restante/imap"
 	"restante/imapclient"
 )
 
@@ -23,6 +24,9 @@ type session struct {
 	account string // its name, "" when it is the only one and has none
 	out     *output.Printer
 	stderr  io.Writer // lines are labelled
+
+	configured map[imap.MailboxAttr]string // mailboxes with a role, as the configuration names them
+	names      *names                      // nil until it is known
 }
 
 // parallelAccounts is how many accounts are worked on at once.
@@ -121,7 +125,7 @@ func (c *accountFlags) login(ctx context.Context, a *account.Account, version st
 	if err != nil {
 		return explain(err, a)
 	}
-	s := &session{Client: client, account: a.Name, out: out, stderr: &output.PrefixWriter{W: stderr, Prefix: "restante: " + prefix}}
+	s := &session{Client: client, account: a.Name, configured: a.Roles(), out: out, stderr: &output.PrefixWriter{W: stderr, Prefix: "restante: " + prefix}}
 	if err := f(ctx, s); err != nil {
 		client.Close()
 		return explain(err, a)

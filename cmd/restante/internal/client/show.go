@@ -40,7 +40,7 @@ those are downloaded, not the attachments. A message stays unseen unless
 With --raw the message, or the part, is printed exactly as the server has it;
 on a terminal, control characters in it are made harmless.
 
-` + accountsHelp,
+` + namesHelp + "\n\n" + accountsHelp,
 		Example: `  restante show INBOX 17
   restante show INBOX 17 --raw > message.eml
   restante show INBOX 17 --part 2 > report.pdf
@@ -106,7 +106,7 @@ func (s *session) show(ctx context.Context, name string, o showOptions) error {
 		err = v.showMessage(ctx)
 	}
 	if errors.Is(err, imap.ErrExpunged) {
-		return &explainedError{noMessages(mb, imap.UIDs(o.uid)).Error(), err}
+		return &explainedError{s.noMessages(mb, imap.UIDs(o.uid)).Error(), err}
 	}
 	if err == nil && o.markSeen {
 		err = mb.Store(ctx, imap.UIDs(o.uid), imap.StoreAdd, imap.Seen)

@@ -39,7 +39,7 @@ func (v *messageView) showMessage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j := messageTextJSON{messageJSON: newMessageJSON(v.account, v.mb.Name(), m)}
+	j := messageTextJSON{messageJSON: newMessageJSON(v.account, v.shownName(v.mb.Name()), m)}
 	if v.o.headers {
 		for f := range message.Fields(m.Body("HEADER").String()) {
 			j.Headers = append(j.Headers, headerJSON{f.Name, f.Text()})

@@ -62,21 +62,21 @@ func parseUIDs(arg string, stdin io.Reader) (uids namedUIDs, err error) {
 // told about; when all are it is an error.
 func (s *session) existing(ctx context.Context, mb *imapclient.Mailbox, uids namedUIDs) (imap.UIDSet, error) {
 	if mb.Len() == 0 {
-		return imap.UIDSet{}, noMessages(mb, uids.set)
+		return imap.UIDSet{}, s.noMessages(mb, uids.set)
 	}
 	found, err := mb.Search(ctx, imap.InSet(uids.set))
 	if err != nil {
 		return found, err
 	}
 	if found.Empty() {
-		return found, noMessages(mb, uids.set)
+		return found, s.noMessages(mb, uids.set)
 	}
 	if missing := uids.single.Minus(found); !missing.Empty() {
-		fmt.Fprintf(s.stderr, "no message in %s has UID %s\n", terminal.Clean(mb.Name()), missing)
+		fmt.Fprintf(s.stderr, "no message in %s has UID %s\n", terminal.Clean(s.shownName(mb.Name())), missing)
 	}
 	return found, nil
 }
 
-func noMessages(mb *imapclient.Mailbox, uids imap.UIDSet) error {
-	return fmt.Errorf("no message in %s has UID %s; 'restante list' shows those there are", terminal.Clean(mb.Name()), uids)
+func (s *session) noMessages(mb *imapclient.Mailbox, uids imap.UIDSet) error {
+	return fmt.Errorf("no message in %s has UID %s; 'restante list' shows those there are", terminal.Clean(s.shownName(mb.Name())), uids)
 }

@@ -85,6 +85,17 @@ type Account struct {
 	CAFile         string `toml:"cafile"`          // certificates to trust instead of the system's, PEM
 	AllowPlaintext bool   `toml:"allow_plaintext"` // sends the password without encryption when there is none
 	TLSSkipVerify  bool   `toml:"tls_skip_verify"` // takes any certificate, so anybody can listen in
+
+	Roles Roles `toml:"roles"` // mailboxes with a role, where neither the server nor their name tells
+}
+
+// Roles is an [accounts.NAME.roles] table: names of mailboxes, as 'restante ls' shows them.
+type Roles struct {
+	Archive string `toml:"archive"`
+	Drafts  string `toml:"drafts"`
+	Junk    string `toml:"junk"`
+	Sent    string `toml:"sent"`
+	Trash   string `toml:"trash"`
 }
 
 // Load reads a configuration file. An unknown key is an error: it is a misspelt one.
