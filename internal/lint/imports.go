@@ -45,7 +45,7 @@ var allowed = map[string][]string{
 	"cmd/restante/internal/datadir":  {},
 	"cmd/restante/internal/output":   {"cmd/restante/internal/terminal"},
 	"cmd/restante/internal/query":    {"imap"},
-	"cmd/restante/internal/mailfile": {"imap", "imapclient", "message"},
+	"cmd/restante/internal/mailfile": {"imap", "imapclient", "imapwire", "message"},
 	"cmd/restante/internal/account": {"auth/sasl", "imapclient",
 		"cmd/restante/internal/config", "cmd/restante/internal/terminal"},
 	"cmd/restante/internal/client": {"imap", "imapclient", "internal/maildate", "message",

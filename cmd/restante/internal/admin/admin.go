@@ -31,10 +31,25 @@ type API interface {
 	SetPassword(ctx context.Context, name, password string) error
 	Users(ctx context.Context) ([]UserInfo, error)
 	RemoveUser(ctx context.Context, name string) error
-	// Import appends messages to a mailbox, which it creates when it does not exist. next
-	// returns io.EOF after the last one. done is told how many have been made durable.
-	Import(ctx context.Context, user, mailbox string, next func() (*mailfile.Message, error), done func(n int)) error
+	// Import appends messages to mailboxes, which it creates when they do not exist, all before the
+	// first message. next returns a message and the index of its mailbox, and io.EOF after the last
+	// one. A message that its mailbox held before the import is left out. done is told what has been
+	// made durable since the last call.
+	Import(ctx context.Context, user string, boxes []ImportBox, next func() (int, *mailfile.Message, error), done func(ImportProgress)) error
 	Close() error
+}
+
+// ImportBox is a mailbox that messages are imported into. Subscribed says whether the user is to be
+// subscribed to it; nil: when it is new.
+type ImportBox struct {
+	Name       string `json:"name"`
+	Subscribed *bool  `json:"subscribed,omitempty"`
+}
+
+// ImportProgress counts messages.
+type ImportProgress struct {
+	Imported int `json:"imported,omitempty"` // and durable
+	Known    int `json:"known,omitempty"`    // left out, since their mailbox held them already
 }
 
 // UserInfo is one line of "restante user ls". Bytes are those of the messages.

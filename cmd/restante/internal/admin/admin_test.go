@@ -73,26 +73,53 @@ func testAPI(t *testing.T, api API) {
 	// Two messages of 12 octets, and then a file that cannot be read.
 	broken := errors.New("the file is broken")
 	sent, durable := 0, 0
-	next := func() (*mailfile.Message, error) {
+	next := func() (int, *mailfile.Message, error) {
 		if sent == 2 {
-			return nil, broken
+			return 0, nil, broken
 		}
 		sent++
-		return &mailfile.Message{Flags: []imap.Flag{imap.Seen}, Size: 12, Body: strings.NewReader("Subject: x\r\n")}, nil
+		return 0, &mailfile.Message{Flags: []imap.Flag{imap.Seen}, Size: 12, Body: strings.NewReader("Subject: x\r\n")}, nil
 	}
-	check("import", api.Import(ctx, "ann", "Old/2019", next, func(n int) { durable += n }), broken.Error())
+	check("import", api.Import(ctx, "ann", []ImportBox{{Name: "Old/2019"}}, next, func(p ImportProgress) { durable += p.Imported }), broken.Error())
 	if sent != 2 || durable != 2 {
 		t.Errorf("%d messages sent, %d durable", sent, durable)
 	}
-	end := func() (*mailfile.Message, error) { return nil, io.EOF }
-	check("import for nobody", api.Import(ctx, "bob", "INBOX", end, func(int) {}), `there is no user "bob"`)
+	end := func() (int, *mailfile.Message, error) { return 0, nil, io.EOF }
+	check("import for nobody", api.Import(ctx, "bob", []ImportBox{{Name: "INBOX"}}, end, func(ImportProgress) {}), `there is no user "bob"`)
+	check("import into a bad name", api.Import(ctx, "ann", []ImportBox{{Name: "New"}, {Name: "a//b"}}, end, func(ImportProgress) {}), `"a//b" cannot be the name`)
+	testImportAgain(t, api)
 
 	users, err := api.Users(ctx)
-	if want := (UserInfo{Name: "ann", Mailboxes: 7, Messages: 2, Bytes: 24}); err != nil || len(users) != 1 || users[0] != want {
+	if want := (UserInfo{Name: "ann", Mailboxes: 7, Messages: 6, Bytes: 77}); err != nil || len(users) != 1 || users[0] != want {
 		t.Errorf("users: %+v, %v, want %+v", users, err, want)
 	}
 	check("remove", api.RemoveUser(ctx, "ann"), "")
 	check("remove again", api.RemoveUser(ctx, "ann"), `there is no user "ann"`)
+}
+
+// testImportAgain imports some messages again: only those are left out that are there octet for octet,
+// as often as they are there.
+func testImportAgain(t *testing.T, api API) {
+	t.Helper()
+	texts := []string{"Subject: x\r\n", "Subject: y\r\n", "Subject: x\r\n", "Subject: x\r\n", "Subject: longer\r\n", "subject: x\r\n"}
+	box := []int{0, 0, 0, 0, 1, 0}
+	for run, want := range []ImportProgress{{Imported: 4, Known: 2}, {Known: 6}} {
+		at := 0
+		var got ImportProgress
+		err := api.Import(context.Background(), "ann", []ImportBox{{Name: "Old/2019"}, {Name: "INBOX"}}, func() (int, *mailfile.Message, error) {
+			if at == len(texts) {
+				return 0, nil, io.EOF
+			}
+			at++
+			return box[at-1], &mailfile.Message{Size: int64(len(texts[at-1])), Body: strings.NewReader(texts[at-1])}, nil
+		}, func(p ImportProgress) {
+			got.Imported += p.Imported
+			got.Known += p.Known
+		})
+		if err != nil || got != want {
+			t.Errorf("run %d: %+v, %v, want %+v", run, got, err, want)
+		}
+	}
 }
 
 // TestOpenMissing names the folder that is not there, or is no data folder, and makes nothing.

@@ -1,35 +1,46 @@
 package admin
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/mailfile"
+	"restante/cmd/restante/internal/output"
+	"restante/cmd/restante/internal/terminal"
 	"restante/imap"
+	"restante/mailbox"
 )
 
 func newImport() *cobra.Command {
 	var (
-		data          dataFlags
-		user, mailbox string
+		data       dataFlags
+		user, into string
 	)
 	cmd := &cobra.Command{
-		Use:     "import --user NAME [--mailbox M] FILE|MAILDIR...",
+		Use:     "import --user NAME [--mailbox M] FILE|FOLDER...",
 		GroupID: cli.GroupServer,
 		Short:   "Import mail from mbox files, Maildirs and message files",
 		Long: `Import messages into a user's mailbox, while the server runs or while it does not.
 
 An mbox file keeps its dates and the flags of its Status and X-Status fields. A
-Maildir keeps its flags; its dates are those of its files, and its subfolders
-(.Lists.Go) become mailboxes (Lists/Go). Any other file is one message. Nothing
-is removed from where it came, and importing twice makes everything double.`,
+Maildir keeps its flags, and the keywords and subscriptions that Dovecot or Courier
+have noted; its dates are those of its files, and its subfolders (.Lists.Go, in
+UTF-8 or modified UTF-7) become mailboxes (Lists/Go). A folder in the spool of Cyrus
+keeps its dates; its flags stay behind. Any other file is one message, and must begin
+as a message does.
+
+All names and files are looked at before the first message is imported. Nothing is
+removed from where it came, and nothing is imported twice: a message that its mailbox
+already held before, octet for octet, is left out, whatever its flags. Two messages of
+the same octets in what is imported stay two. So an import that was interrupted can
+be run again, and one that is run a second time brings what is new.`,
 		Example: `  restante import --user ann ~/Maildir
   restante import --user ann --mailbox Archive/2019 old.mbox
   restante import --user ann *.eml`,
@@ -44,108 +55,164 @@ is removed from where it came, and importing twice makes everything double.`,
 			if err != nil {
 				return err
 			}
-			total := 0
-			im := importer{api: api, user: user, done: progress(cmd.ErrOrStderr(), &total)}
-			err = im.paths(cmd.Context(), imap.CanonicalName(mailbox), args)
-			fmt.Fprintf(cmd.OutOrStdout(), "%d messages imported\n", total)
+			var total ImportProgress
+			im := importer{mailbox: imap.CanonicalName(into)}
+			if err = im.plan(args); err == nil {
+				err = api.Import(cmd.Context(), user, im.boxes, im.next, progress(cmd.ErrOrStderr(), &total))
+			}
+			im.close()
+			fmt.Fprintf(cmd.OutOrStdout(), "%s imported\n", output.Plural(total.Imported, "message"))
+			if total.Known > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s there already\n", output.Plural(total.Known, "message"))
+			}
 			return errors.Join(err, api.Close())
 		},
 	}
 	data.add(cmd)
 	cmd.Flags().StringVar(&user, "user", "", "`NAME` of the user whose mail it becomes (required)")
-	cmd.Flags().StringVar(&mailbox, "mailbox", imap.Inbox, "`MAILBOX`, made if it does not exist")
+	cmd.Flags().StringVar(&into, "mailbox", imap.Inbox, "`MAILBOX`, made if it does not exist")
 	return cmd
 }
 
 // progress counts, and now and then says on w how far it is.
-func progress(w io.Writer, total *int) func(n int) {
+func progress(w io.Writer, total *ImportProgress) func(ImportProgress) {
 	last := time.Now()
-	return func(n int) {
-		*total += n
+	return func(p ImportProgress) {
+		total.Imported += p.Imported
+		total.Known += p.Known
 		if time.Since(last) > 2*time.Second {
 			last = time.Now()
-			fmt.Fprintf(w, "%d messages...\n", *total)
+			fmt.Fprintf(w, "%d messages...\n", total.Imported+total.Known)
 		}
 	}
 }
 
-// importer imports files into the mailboxes of a user.
+// importer reads the messages of files and folders.
 type importer struct {
-	api  API
-	user string
-	done func(n int) // is told how many messages have been made durable
+	mailbox string
+	boxes   []ImportBox
+	sources []importSource
+
+	reading mailfile.Reader // of sources[0]
 }
 
-// paths imports files and Maildirs into a mailbox.
-func (im *importer) paths(ctx context.Context, mailbox string, paths []string) error {
+// importSource is a file or folder whose messages go into a mailbox.
+type importSource struct {
+	path string
+	box  int // its index
+	open func() (mailfile.Reader, error)
+}
+
+// plan looks at all that is to be imported.
+func (im *importer) plan(paths []string) error {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
 			return err
 		}
 		if info.IsDir() {
-			err = im.maildir(ctx, mailbox, path)
+			err = im.planFolder(path)
 		} else {
-			err = im.file(ctx, mailbox, path)
+			err = im.planFile(path)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w; nothing was imported", path, err)
 		}
 	}
 	return nil
 }
 
-// file imports an mbox file or a single message.
-func (im *importer) file(ctx context.Context, mailbox, path string) error {
-	f, err := os.Open(path)
+func (im *importer) planFile(path string) error {
+	open := func() (mailfile.Reader, error) { return mailfile.OpenFile(path) }
+	r, err := open()
+	if errors.Is(err, mailfile.ErrNoMail) {
+		err = fmt.Errorf("%w; mbox files, Maildirs and files of one message are mail", err)
+	}
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	mbox := mailfile.NewMbox(f)
-	if mbox.IsMbox() {
-		return im.api.Import(ctx, im.user, mailbox, mbox.Next, im.done)
-	}
-	first := true
-	return im.api.Import(ctx, im.user, mailbox, func() (*mailfile.Message, error) {
-		if !first {
-			return nil, io.EOF
-		}
-		first = false
-		return mailfile.Read(f, nil)
-	}, im.done)
+	r.Close()
+	return im.add(importSource{path: path, open: open}, ImportBox{Name: im.mailbox})
 }
 
-// maildir imports a Maildir and its subfolders.
-func (im *importer) maildir(ctx context.Context, mailbox, dir string) error {
-	if !mailfile.IsMaildir(dir) {
-		return errors.New("this folder is no Maildir: it has no folder \"cur\"")
-	}
-	if err := im.folder(ctx, mailbox, dir); err != nil {
-		return err
-	}
-	subfolders, err := mailfile.Subfolders(dir)
+func (im *importer) planFolder(dir string) error {
+	folders, err := mailfile.Folders(dir)
 	if err != nil {
 		return err
 	}
-	for _, sub := range subfolders {
-		name := sub.Name
-		if mailbox != imap.Inbox {
-			name = mailbox + "/" + name
+	if len(folders) == 0 {
+		return errors.New("this folder is no Maildir: it has no folder \"cur\"; the files in it can be named, like FOLDER/*.eml")
+	}
+	for _, f := range folders {
+		name := im.mailbox
+		switch {
+		case f.Name == "":
+		case im.mailbox == imap.Inbox:
+			name = imap.CanonicalName(f.Name)
+		default:
+			name = im.mailbox + "/" + f.Name
 		}
-		if err := im.folder(ctx, name, sub.Dir); err != nil {
-			return err
+		if err := im.add(importSource{path: f.Dir, open: f.Open}, ImportBox{Name: name, Subscribed: f.Subscribed}); err != nil {
+			return fmt.Errorf("%s: %w", filepath.Base(f.Dir), err)
 		}
 	}
 	return nil
 }
 
-// folder imports the messages of one folder of a Maildir, oldest first.
-func (im *importer) folder(ctx context.Context, mailbox, dir string) error {
-	m, err := mailfile.OpenMaildir(dir)
-	if err != nil {
+// add adds a source, and the mailbox for it unless an earlier one goes there too.
+func (im *importer) add(s importSource, box ImportBox) error {
+	if err := checkBox(box); err != nil {
 		return err
 	}
-	defer m.Close()
-	return im.api.Import(ctx, im.user, mailbox, m.Next, im.done)
+	for s.box = range im.boxes {
+		if im.boxes[s.box].Name == box.Name {
+			im.sources = append(im.sources, s)
+			return nil
+		}
+	}
+	s.box = len(im.boxes)
+	im.boxes = append(im.boxes, box)
+	im.sources = append(im.sources, s)
+	return nil
+}
+
+// checkBox refuses a name that no mailbox can have.
+func checkBox(box ImportBox) error {
+	if err := mailbox.CheckName(box.Name); err != nil {
+		return fmt.Errorf("%q cannot be the name of a mailbox: each level has to have a name, without *, %% and control characters, and all of it %d octets and %d levels at most",
+			terminal.Clean(box.Name), mailbox.MaxNameLen, mailbox.MaxNameDepth)
+	}
+	return nil
+}
+
+// next returns the next message and the index of its mailbox; io.EOF after the last.
+func (im *importer) next() (int, *mailfile.Message, error) {
+	for len(im.sources) > 0 {
+		s := im.sources[0]
+		if im.reading == nil {
+			r, err := s.open()
+			if err != nil {
+				return 0, nil, fmt.Errorf("%s: %w", s.path, err)
+			}
+			im.reading = r
+		}
+		m, err := im.reading.Next()
+		if err == nil {
+			return s.box, m, nil
+		}
+		if err != io.EOF {
+			return 0, nil, fmt.Errorf("%s: %w", s.path, err)
+		}
+		im.close()
+		im.sources = im.sources[1:]
+	}
+	return 0, nil, io.EOF
+}
+
+// close closes what is being read.
+func (im *importer) close() {
+	if im.reading != nil {
+		im.reading.Close()
+		im.reading = nil
+	}
 }

@@ -29,21 +29,31 @@ func TestImportNUL(t *testing.T) {
 	}
 	long := strings.Repeat("\x00", batchOctets)
 	bodies := []string{"Subject: x\r\n\r\na\x00b", "Subject: y\r\n\r\n" + long, "Subject: z\r\n\r\nplain"}
-	next := func() (*mailfile.Message, error) {
-		if len(bodies) == 0 {
-			return nil, io.EOF
+	left := bodies
+	next := func() (int, *mailfile.Message, error) {
+		if len(left) == 0 {
+			return 0, nil, io.EOF
 		}
-		body := bodies[0]
-		bodies = bodies[1:]
-		return &mailfile.Message{Size: int64(len(body)), Body: strings.NewReader(body)}, nil
+		body := left[0]
+		left = left[1:]
+		return 0, &mailfile.Message{Size: int64(len(body)), Body: strings.NewReader(body)}, nil
 	}
-	if err := New(s, a).Import(ctx, "ann", imap.Inbox, next, func(int) {}); err != nil {
+	into := []ImportBox{{Name: imap.Inbox}}
+	if err := New(s, a).Import(ctx, "ann", into, next, func(ImportProgress) {}); err != nil {
 		t.Fatal(err)
 	}
-	short := func() (*mailfile.Message, error) {
-		return &mailfile.Message{Size: 10, Body: strings.NewReader("short")}, nil
+	left = bodies // what is compared is what is stored
+	if err := New(s, a).Import(ctx, "ann", into, next, func(p ImportProgress) {
+		if p != (ImportProgress{Known: 3}) {
+			t.Errorf("a second time: %+v", p)
+		}
+	}); err != nil {
+		t.Fatal(err)
 	}
-	if err := New(s, a).Import(ctx, "ann", imap.Inbox, short, func(int) {}); !errors.Is(err, io.ErrUnexpectedEOF) {
+	short := func() (int, *mailfile.Message, error) {
+		return 0, &mailfile.Message{Size: 10, Body: strings.NewReader("short")}, nil
+	}
+	if err := New(s, a).Import(ctx, "ann", into, short, func(ImportProgress) {}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
 	}
 

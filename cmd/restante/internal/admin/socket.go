@@ -12,9 +12,9 @@ import (
 //	POST   /users                       {"name", "password"}
 //	PUT    /users/password              {"name", "password"}
 //	DELETE /users?name=NAME
-//	POST   /import?user=U&mailbox=M     for each message messageHeader as a line of JSON, then its
-//	                                    octets; the answer is a line of importProgress for
-//	                                    each batch
+//	POST   /import?user=U               []ImportBox as a line of JSON; for each message messageHeader
+//	                                    as a line of JSON, then its octets; the answer is a line of
+//	                                    importAnswer for each batch
 //
 // An error is a status of 400 or above and its text, or a last line {"error"}.
 
@@ -27,13 +27,14 @@ type credentials struct {
 
 // messageHeader stands before the Size octets of a message.
 type messageHeader struct {
+	Box   int         `json:"box"` // index of the mailbox
 	Flags []imap.Flag `json:"flags,omitempty"`
 	Date  time.Time   `json:"date,omitzero"`
 	Size  int64       `json:"size"`
 }
 
-// importProgress says how many more messages have been made durable, or why no more are.
-type importProgress struct {
-	Done  int    `json:"done,omitempty"`
+// importAnswer says what has been made durable since the last one, or why no more is.
+type importAnswer struct {
+	ImportProgress
 	Error string `json:"error,omitempty"`
 }

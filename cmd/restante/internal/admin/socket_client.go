@@ -92,14 +92,14 @@ func (a *socketClient) Users(ctx context.Context) (users []UserInfo, err error) 
 	return users, err
 }
 
-func (a *socketClient) Import(ctx context.Context, user, mailbox string, next func() (*mailfile.Message, error), done func(int)) error {
+func (a *socketClient) Import(ctx context.Context, user string, boxes []ImportBox, next func() (int, *mailfile.Message, error), done func(ImportProgress)) error {
 	pr, pw := io.Pipe()
 	sent := make(chan error, 1) // why the messages ended, nil when there are no more
 	go func() {
-		sent <- writeMessages(pw, next)
+		sent <- writeMessages(pw, boxes, next)
 		pw.Close() // what came before a bad message is imported
 	}()
-	query := url.Values{"user": {user}, "mailbox": {mailbox}}
+	query := url.Values{"user": {user}}
 	resp, err := a.do(ctx, "POST", "/import?"+query.Encode(), pr)
 	if err == nil {
 		err = readProgress(resp.Body, done)
@@ -110,10 +110,13 @@ func (a *socketClient) Import(ctx context.Context, user, mailbox string, next fu
 }
 
 // writeMessages returns the error of a message. One of the pipe is none: who reads it says why.
-func writeMessages(pw *io.PipeWriter, next func() (*mailfile.Message, error)) error {
+func writeMessages(pw *io.PipeWriter, boxes []ImportBox, next func() (int, *mailfile.Message, error)) error {
 	w := bufio.NewWriterSize(pw, 64<<10)
+	if err := json.NewEncoder(w).Encode(boxes); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		return err
+	}
 	for {
-		m, err := next()
+		box, m, err := next()
 		if err != nil {
 			w.Flush()
 			if err == io.EOF {
@@ -121,7 +124,7 @@ func writeMessages(pw *io.PipeWriter, next func() (*mailfile.Message, error)) er
 			}
 			return err
 		}
-		if err := json.NewEncoder(w).Encode(messageHeader{m.Flags, m.Date, m.Size}); errors.Is(err, io.ErrClosedPipe) {
+		if err := json.NewEncoder(w).Encode(messageHeader{box, m.Flags, m.Date, m.Size}); errors.Is(err, io.ErrClosedPipe) {
 			return nil
 		} else if err != nil {
 			return err
@@ -134,10 +137,10 @@ func writeMessages(pw *io.PipeWriter, next func() (*mailfile.Message, error)) er
 	}
 }
 
-func readProgress(r io.Reader, done func(int)) error {
+func readProgress(r io.Reader, done func(ImportProgress)) error {
 	d := json.NewDecoder(r)
 	for {
-		var p importProgress
+		var p importAnswer
 		if err := d.Decode(&p); err == io.EOF {
 			return nil
 		} else if err != nil {
@@ -146,6 +149,6 @@ func readProgress(r io.Reader, done func(int)) error {
 		if p.Error != "" {
 			return errors.New(p.Error)
 		}
-		done(p.Done)
+		done(p.ImportProgress)
 	}
 }

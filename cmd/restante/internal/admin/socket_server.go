@@ -100,14 +100,17 @@ func (h handler) importMessages(w http.ResponseWriter, r *http.Request) {
 	both := http.NewResponseController(w)
 	both.EnableFullDuplex()
 	in, out := bufio.NewReader(r.Body), json.NewEncoder(w)
-	err := h.api.Import(r.Context(), r.URL.Query().Get("user"), r.URL.Query().Get("mailbox"),
-		func() (*mailfile.Message, error) { return readMessage(in) },
-		func(n int) {
-			out.Encode(importProgress{Done: n})
-			both.Flush()
-		})
+	boxes, err := readBoxes(in)
+	if err == nil {
+		err = h.api.Import(r.Context(), r.URL.Query().Get("user"), boxes,
+			func() (int, *mailfile.Message, error) { return readMessage(in) },
+			func(p ImportProgress) {
+				out.Encode(importAnswer{ImportProgress: p})
+				both.Flush()
+			})
+	}
 	if err != nil {
-		out.Encode(importProgress{Error: err.Error()})
+		out.Encode(importAnswer{Error: err.Error()})
 		both.Flush()
 		// The client stops when it has read that. Until then its messages are read: net/http cannot
 		// end a full-duplex request of which a part is still to come.
@@ -115,16 +118,24 @@ func (h handler) importMessages(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func readMessage(r *bufio.Reader) (*mailfile.Message, error) {
+func readBoxes(r *bufio.Reader) (boxes []ImportBox, err error) {
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return nil, err
+	}
+	return boxes, json.Unmarshal(line, &boxes)
+}
+
+func readMessage(r *bufio.Reader) (box int, m *mailfile.Message, err error) {
 	line, err := r.ReadBytes('\n')
 	if err == io.EOF && len(line) == 0 {
-		return nil, io.EOF
+		return 0, nil, io.EOF
 	} else if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
 	var h messageHeader
 	if err := json.Unmarshal(line, &h); err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	return &mailfile.Message{Flags: h.Flags, Date: h.Date, Size: h.Size, Body: io.LimitReader(r, h.Size)}, nil
+	return h.Box, &mailfile.Message{Flags: h.Flags, Date: h.Date, Size: h.Size, Body: io.LimitReader(r, h.Size)}, nil
 }

@@ -77,17 +77,17 @@ func TestSocketRefusedImport(t *testing.T) {
 	for _, test := range []struct{ user, mailbox, want string }{
 		{"nobody", "INBOX", `there is no user "nobody"; 'restante user ls' lists them`},
 		{"", "INBOX", `there is no user ""; 'restante user ls' lists them`},
-		{"ann", "", `creating the mailbox "": `},
+		{"ann", "", `"" cannot be the name of a mailbox: `},
 	} {
 		for _, messages := range []int{0, 1, 1000} {
 			left := messages
-			next := func() (*mailfile.Message, error) {
+			next := func() (int, *mailfile.Message, error) {
 				if left--; left < 0 {
-					return nil, io.EOF
+					return 0, nil, io.EOF
 				}
-				return &mailfile.Message{Size: int64(len(body)), Body: strings.NewReader(body)}, nil
+				return 0, &mailfile.Message{Size: int64(len(body)), Body: strings.NewReader(body)}, nil
 			}
-			err := api.Import(context.Background(), test.user, test.mailbox, next, func(int) {})
+			err := api.Import(context.Background(), test.user, []ImportBox{{Name: test.mailbox}}, next, func(ImportProgress) {})
 			if err == nil || !strings.HasPrefix(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%q %q, %d messages: %v", test.user, test.mailbox, messages, err)
 			}

@@ -4,19 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"restante/auth"
 	"restante/auth/sasl"
 	"restante/cmd/restante/internal/datadir"
-	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
-	"restante/internal/spool"
-	"restante/message"
 	"restante/store"
 	"restante/store/localstore"
-	"restante/summary"
 )
 
 // New administers an open store. It stays open when the API is closed.
@@ -164,107 +159,4 @@ func (a *storeAPI) RemoveUser(ctx context.Context, name string) error {
 		return err
 	}
 	return a.store.DeleteUser(ctx, user.Name)
-}
-
-// Messages are imported in batches, each one change of the store.
-const (
-	batchMessages = 200
-	batchOctets   = 4 << 20
-)
-
-func (a *storeAPI) Import(ctx context.Context, name, box string, next func() (*mailfile.Message, error), done func(n int)) error {
-	user, err := a.user(ctx, name)
-	if err != nil {
-		return err
-	}
-	ref, err := a.findOrCreate(ctx, user.ID, box)
-	if err != nil {
-		return err
-	}
-	b := batch{store: a.store, ref: ref, done: done}
-	defer b.discard()
-	for {
-		m, err := next()
-		if err == io.EOF {
-			return b.flush(ctx)
-		}
-		if err == nil {
-			err = b.add(ctx, m)
-		}
-		if err != nil {
-			return errors.Join(err, b.flush(ctx))
-		}
-	}
-}
-
-// findOrCreate returns the mailbox of that name. One that is made is subscribed.
-func (a *storeAPI) findOrCreate(ctx context.Context, id store.AccountID, name string) (store.Ref, error) {
-	account, err := a.store.Account(ctx, store.System, id)
-	if err != nil {
-		return store.Ref{}, err
-	}
-	defer account.Close()
-	if e, ok := account.Namespace().Lookup(name); ok {
-		return store.Ref{Account: id, Mailbox: e.ID}, nil
-	}
-	out, err := a.store.Commit(ctx, store.System, &store.Create{Account: id, Name: name}, &store.Subscribe{Account: id, Name: name, On: true})
-	if err != nil {
-		return store.Ref{}, fmt.Errorf("creating the mailbox %q: %w", name, err)
-	}
-	return store.Ref{Account: id, Mailbox: out[0].Created.ID}, nil
-}
-
-// batch collects messages and appends them at once.
-type batch struct {
-	store    store.Mail
-	ref      store.Ref
-	done     func(int)
-	messages []store.NewMessage
-	size     int64
-}
-
-func (b *batch) add(ctx context.Context, m *mailfile.Message) error {
-	s := spool.Spool{Limit: batchOctets}
-	defer s.Close()
-	switch _, err := io.CopyN(&s, m.Body, m.Size); {
-	case err == io.EOF:
-		return io.ErrUnexpectedEOF
-	case err != nil:
-		return err
-	}
-	encoded, err := message.EncodeBinary(&s, s.Size())
-	if err != nil {
-		return err
-	}
-	w, finish := summary.NewBuilder()
-	body, err := b.store.Stage(ctx, store.System, b.ref.Account, io.TeeReader(encoded.Reader(), w))
-	if err != nil {
-		return err
-	}
-	b.messages = append(b.messages, store.NewMessage{Flags: m.Flags, Date: m.Date, Body: body, Summary: finish()})
-	b.size += body.Size()
-	if len(b.messages) >= batchMessages || b.size >= batchOctets {
-		return b.flush(ctx)
-	}
-	return nil
-}
-
-func (b *batch) flush(ctx context.Context) error {
-	if len(b.messages) == 0 {
-		return nil
-	}
-	if _, err := b.store.Commit(ctx, store.System, &store.Append{Mailbox: b.ref, Messages: b.messages}); err != nil {
-		return err
-	}
-	b.done(len(b.messages))
-	b.discard()
-	return nil
-}
-
-// discard forgets the messages; those that were appended stay.
-func (b *batch) discard() {
-	for i := range b.messages {
-		b.messages[i].Body.Discard()
-	}
-	b.messages, b.size = b.messages[:0], 0
 }

@@ -20,31 +20,11 @@ func IsMaildir(dir string) bool {
 	return err == nil && info.IsDir()
 }
 
-// Subfolder is a folder of mail within a Maildir, as Maildir++ has them.
-type Subfolder struct {
-	Name string // with "/" between levels: that of .Lists.Go is Lists/Go
-	Dir  string
-}
-
-// Subfolders returns the subfolders of a Maildir.
-func Subfolders(dir string) (folders []Subfolder, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		sub := filepath.Join(dir, e.Name())
-		if name, ok := strings.CutPrefix(e.Name(), "."); ok && e.IsDir() && IsMaildir(sub) {
-			folders = append(folders, Subfolder{strings.ReplaceAll(name, ".", "/"), sub})
-		}
-	}
-	return folders, nil
-}
-
 // Maildir reads the messages of one folder of a Maildir, the oldest first.
 type Maildir struct {
-	files []maildirFile
-	open  *os.File // until the next message is asked for
+	files    []maildirFile
+	keywords keywords
+	open     *os.File // until the next message is asked for
 }
 
 type maildirFile struct {
@@ -54,7 +34,11 @@ type maildirFile struct {
 
 // OpenMaildir lists the messages in a folder, without those of its subfolders.
 func OpenMaildir(dir string) (*Maildir, error) {
-	m := &Maildir{}
+	words, err := readKeywords(dir)
+	if err != nil {
+		return nil, err
+	}
+	m := &Maildir{keywords: words}
 	for _, sub := range []string{"cur", "new"} {
 		entries, err := os.ReadDir(filepath.Join(dir, sub))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -86,7 +70,7 @@ func (m *Maildir) Next() (_ *Message, err error) {
 	if m.open, err = os.Open(path); err != nil {
 		return nil, err
 	}
-	msg, err := Read(m.open, maildirFlags(path))
+	msg, err := Read(m.open, m.keywords.flags(path))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -103,13 +87,10 @@ func (m *Maildir) Close() error {
 	return f.Close()
 }
 
-// maildirFlags returns the flags that a file's name tells: "...:2,FRS".
-func maildirFlags(path string) (flags []imap.Flag) {
-	_, info, ok := strings.Cut(filepath.Base(path), ":2,")
-	if !ok {
-		return nil
-	}
-	for _, c := range info {
+// flags returns the flags that a file's name tells, "...:2,FRS", and the keywords.
+func (k keywords) flags(path string) (flags []imap.Flag) {
+	name, info, _ := strings.Cut(filepath.Base(path), ":2,")
+	for _, c := range []byte(info) {
 		switch c {
 		case 'D':
 			flags = append(flags, imap.Draft)
@@ -124,6 +105,9 @@ func maildirFlags(path string) (flags []imap.Flag) {
 		case 'T':
 			flags = append(flags, imap.Deleted)
 		}
+		if f, ok := k.letters[c]; ok {
+			flags = append(flags, f)
+		}
 	}
-	return flags
+	return append(flags, k.messages[name]...)
 }

@@ -88,11 +88,11 @@ func TestMaildir(t *testing.T) {
 		return describe(t, m.Next)
 	}
 	check(t, read(dir), `[] 2026-02-18 00:00:00 "first\r\n"`, `[\Flagged \Answered \Seen] 2026-02-19 00:00:00 "second\r\n"`, `[] 2026-02-20 00:00:00 "third"`)
-	folders, err := Subfolders(dir)
-	if err != nil || len(folders) != 1 || folders[0].Name != "Lists/Go" {
+	folders, err := Folders(dir)
+	if err != nil || len(folders) != 2 || folders[1].Name != "Lists/Go" || folders[1].Subscribed != nil {
 		t.Fatal(folders, err)
 	}
-	check(t, read(folders[0].Dir), `[\Deleted] 2026-02-22 00:00:00 "a list\r\n"`)
+	check(t, read(folders[1].Dir), `[\Deleted] 2026-02-22 00:00:00 "a list\r\n"`)
 }
 
 func TestCRLF(t *testing.T) {

@@ -4,7 +4,6 @@ package mailfile
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"os"
 	"time"
@@ -36,7 +35,7 @@ func Read(f *os.File, flags []imap.Flag) (*Message, error) {
 		return nil, err
 	}
 	if size == 0 {
-		return nil, errors.New("the file is empty")
+		return nil, ErrEmpty
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, err

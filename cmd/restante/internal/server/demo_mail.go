@@ -64,19 +64,24 @@ var demoMailboxes = []struct {
 
 // importDemoMail puts the mail of the demonstration into a user's mailboxes.
 func importDemoMail(ctx context.Context, api admin.API, user string) error {
-	for _, box := range demoMailboxes {
-		left := box.messages
-		err := api.Import(ctx, user, box.name, func() (*mailfile.Message, error) {
-			if len(left) == 0 {
-				return nil, io.EOF
-			}
-			m := left[0]
-			left = left[1:]
-			return m.load()
-		}, func(int) {})
-		if err != nil {
-			return fmt.Errorf("filling %s: %w", box.name, err)
+	boxes := make([]admin.ImportBox, len(demoMailboxes))
+	for i, box := range demoMailboxes {
+		boxes[i].Name = box.name
+	}
+	box, at := 0, 0
+	err := api.Import(ctx, user, boxes, func() (int, *mailfile.Message, error) {
+		for box < len(demoMailboxes) && at == len(demoMailboxes[box].messages) {
+			box, at = box+1, 0
 		}
+		if box == len(demoMailboxes) {
+			return 0, nil, io.EOF
+		}
+		m, err := demoMailboxes[box].messages[at].load()
+		at++
+		return box, m, err
+	}, func(admin.ImportProgress) {})
+	if err != nil {
+		return fmt.Errorf("filling the mailboxes: %w", err)
 	}
 	return nil
 }
