@@ -17,8 +17,9 @@ type messageJSON struct {
 	Account     string           `json:"account,omitempty"`
 	Mailbox     string           `json:"mailbox"`
 	UID         imap.UID         `json:"uid"`
-	Date        time.Time        `json:"date,omitzero"`     // its own
-	Received    time.Time        `json:"received,omitzero"` // the server's
+	Date        time.Time        `json:"date,omitzero"`         // its own
+	BrokenDate  string           `json:"broken_date,omitempty"` // what stands there when it is no date
+	Received    time.Time        `json:"received,omitzero"`     // the server's
 	From        []addressJSON    `json:"from,omitempty"`
 	To          []addressJSON    `json:"to,omitempty"`
 	Cc          []addressJSON    `json:"cc,omitempty"`
@@ -55,9 +56,9 @@ func newMessageJSON(account, mailbox string, m *imap.Message) messageJSON {
 	if e := m.Envelope; e != nil {
 		j.Date, j.Subject, j.MessageID, j.InReplyTo = e.Date, e.Subject, e.MessageID, e.InReplyTo
 		j.From, j.To, j.Cc = addresses(e.From), addresses(e.To), addresses(e.Cc)
-	}
-	if j.Date.IsZero() {
-		j.Date = m.InternalDate
+		if j.Date.IsZero() {
+			j.BrokenDate = strings.TrimSpace(e.RawDate)
+		}
 	}
 	if m.Structure != nil {
 		for _, p := range message.Attachments(m.Structure) {
@@ -134,7 +135,7 @@ func (j *messageJSON) marks() string {
 }
 
 const marksHelp = `Flags: N not seen yet, ! flagged, R replied to, F forwarded, d draft, D deleted,
-@ with attachments.`
+@ with attachments. A date in parentheses is that of arrival: the message has none.`
 
 // sender returns whom a message is from, by name if there is one.
 func (j *messageJSON) sender() string {
@@ -147,12 +148,19 @@ func (j *messageJSON) sender() string {
 	return j.From[0].Address
 }
 
-// when writes a date as lists show it.
-func when(t time.Time) string {
-	if t.IsZero() {
-		return ""
+// when writes the date of a message as lists show it: its own, or in parentheses that of its arrival
+// when it has none.
+func (j *messageJSON) when() string {
+	const layout = "2006-01-02 15:04"
+	switch {
+	case !j.Date.IsZero():
+		return j.Date.Local().Format(layout)
+	case j.BrokenDate != "":
+		return "broken date"
+	case !j.Received.IsZero():
+		return j.Received.Local().Format("(" + layout + ")")
 	}
-	return t.Local().Format("2006-01-02 15:04")
+	return ""
 }
 
 // printMessages prints messages as a list. inMailbox shows the mailbox of each.
@@ -169,7 +177,7 @@ func (s *session) printMessages(list []messageJSON, showMailbox, heading bool) e
 		{Title: "SIZE", Right: true}, {Title: "FROM", Max: 24}, {Title: "SUBJECT", Stretch: true}}
 	rows := make([][]string, 0, len(list))
 	for _, j := range list {
-		row := []string{j.Mailbox, strconv.FormatUint(uint64(j.UID), 10), when(j.Date), j.marks(), output.Size(j.Size), j.sender(), j.Subject}
+		row := []string{j.Mailbox, strconv.FormatUint(uint64(j.UID), 10), j.when(), j.marks(), output.Size(j.Size), j.sender(), j.Subject}
 		if !showMailbox {
 			row = row[1:]
 		}

@@ -79,8 +79,13 @@ func (v *messageView) printHeader(j *messageTextJSON, e *imap.Envelope) error {
 		field("From", addressText(e.From))
 		field("To", addressText(e.To))
 		field("Cc", addressText(e.Cc))
-		if !j.Date.IsZero() {
-			field("Date", j.Date.Format("Mon, 2 Jan 2006 15:04:05 -0700"))
+		switch {
+		case !j.Date.IsZero():
+			field("Date", j.Date.Format(dateLayout))
+		case j.BrokenDate != "":
+			field("Date", fmt.Sprintf("%s (this is no date; received %s)", j.BrokenDate, j.Received.Format(dateLayout)))
+		case !j.Received.IsZero():
+			field("Received", j.Received.Format(dateLayout))
 		}
 		field("Subject", j.Subject)
 	}
@@ -88,6 +93,8 @@ func (v *messageView) printHeader(j *messageTextJSON, e *imap.Envelope) error {
 	_, err := io.WriteString(v.out.W, b.String())
 	return err
 }
+
+const dateLayout = "Mon, 2 Jan 2006 15:04:05 -0700"
 
 func addressText(list []imap.Address) string {
 	var out []string
