@@ -8,8 +8,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/k3a/html2text"
-
 	"restante/cmd/restante/internal/output"
 	"restante/cmd/restante/internal/terminal"
 	"restante/imap"
@@ -125,8 +123,7 @@ func (v *messageView) text(ctx context.Context, root *imap.Part, w io.Writer) er
 		} else if err != nil {
 			return err
 		}
-		plain := html2text.HTML2TextWithOptions(b.String(), html2text.WithUnixLineBreaks(), html2text.WithLinksInnerText(), html2text.WithListSupport())
-		_, err = io.WriteString(w, collapseBlankLines(plain))
+		_, err = io.WriteString(w, htmlText(b.String()))
 		return err
 	}
 	return nil
