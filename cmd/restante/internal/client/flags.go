@@ -32,7 +32,7 @@ func (c *accountFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringSliceVar(&c.accounts, "account", nil, "`NAMES` of accounts in the configuration file, like home,work")
 	f.BoolVar(&c.all, "all", false, "all accounts of the configuration file")
-	f.StringVar(&c.config, "config", "", "configuration `FILE` (default "+config.DefaultPath()+")")
+	f.StringVar(&c.config, "config", "", "configuration `FILE` (default $"+config.PathVariable+", else "+config.DefaultPath()+")")
 	f.StringVar(&c.server.URL, "server", "", "`URL` of a server that needs no configuration: imaps://USER@HOST[:PORT]")
 	f.StringVar(&c.server.PasswordCommand, "password-command", "", "with --server: `COMMAND` that prints the password (else $"+account.PasswordVariable+", or it is asked for)")
 	f.StringVar(&c.server.CAFile, "cafile", "", "with --server: `FILE` of certificates to trust instead of the system's, PEM")

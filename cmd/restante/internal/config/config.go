@@ -124,6 +124,9 @@ func Load(path string) (*File, error) {
 	return &c, nil
 }
 
+// PathVariable is the environment variable that names the configuration file of client commands.
+const PathVariable = "RESTANTE_CONFIG"
+
 // DefaultPath is where the configuration is looked for when none is named.
 func DefaultPath() string {
 	dir, err := os.UserConfigDir()
@@ -133,8 +136,12 @@ func DefaultPath() string {
 	return filepath.Join(dir, "restante", "config.toml")
 }
 
-// Find reads the named file, or the one at the usual place; that one need not exist.
+// Find reads the named file, the one that PathVariable names, or the one at the usual place; that one
+// need not exist.
 func Find(path string) (*File, error) {
+	if path == "" {
+		path = os.Getenv(PathVariable)
+	}
 	if path != "" {
 		return Load(path)
 	}

@@ -10,9 +10,11 @@ import (
 	"math/big"
 	"net"
 	"os"
-	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
+	"syscall"
 
 	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/config"
@@ -21,8 +23,11 @@ import (
 // demoUser is the one user of the demonstration.
 const demoUser = "ann"
 
-// serveDemo serves a mailbox to try things with, from a temporary folder, until ctx ends. Then
-// nothing is left of it.
+// demoDefaults are ports of loopback that need no privileges.
+var demoDefaults = config.Server{IMAP: "127.0.0.1:1143", IMAPS: "127.0.0.1:1993", LMTP: "127.0.0.1:1024", HTTP: "off"}
+
+// serveDemo serves a mailbox to try things with, from a temporary folder, until ctx ends or a signal
+// comes. Then nothing is left of it.
 func serveDemo(ctx context.Context, w io.Writer, c config.Server, version string, log *slog.Logger) (err error) {
 	if c.Data != "" {
 		return cli.Usagef("--demo serves from a temporary folder, so --data does not go with it")
@@ -30,9 +35,14 @@ func serveDemo(ctx context.Context, w io.Writer, c config.Server, version string
 	if c.Data, err = os.MkdirTemp("", "restante-demo-"); err != nil {
 		return err
 	}
+	ctx, removed := removeOnSignal(ctx, c.Data)
+	defer removed()
 	defer func() { err = errors.Join(err, os.RemoveAll(c.Data)) }()
-	// Ports of loopback that need no privileges.
-	setDefaults(&c, config.Server{IMAP: "127.0.0.1:1143", IMAPS: "127.0.0.1:1993", LMTP: "127.0.0.1:1024", HTTP: "off"})
+	defaults := demoDefaults
+	for _, addr := range []*string{&defaults.IMAP, &defaults.IMAPS, &defaults.LMTP} {
+		*addr = freeAddress(*addr)
+	}
+	setDefaults(&c, defaults)
 	if c.LogLevel == "" { // no lines between those to paste
 		if log, err = newLogger(os.Stderr, "warn"); err != nil {
 			return err
@@ -46,6 +56,47 @@ func serveDemo(ctx context.Context, w io.Writer, c config.Server, version string
 		return errors.Join(err, s.stop())
 	}
 	return s.serve(ctx)
+}
+
+// freeAddress returns an address of loopback, or one with any free port when another program has its
+// port.
+func freeAddress(addr string) string {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	l.Close()
+	return addr
+}
+
+// removeOnSignal returns a context that ends with any signal that ends a program. A second one ends the
+// process at once, but not before the folder is removed. Output that nobody reads any more is an error
+// of the write and not a signal. stop ends it.
+func removeOnSignal(ctx context.Context, dir string) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	signal.Ignore(syscall.SIGPIPE)
+	done := make(chan struct{})
+	var task sync.WaitGroup
+	task.Go(func() {
+		for range 2 {
+			select {
+			case <-signals:
+				cancel()
+			case <-done:
+				return
+			}
+		}
+		_ = os.RemoveAll(dir)
+		os.Exit(1)
+	})
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		task.Wait()
+		cancel()
+	}
 }
 
 // prepareDemo creates the user and the mail, and prints what to do with them.
@@ -67,7 +118,7 @@ func (s *server) prepareDemo(ctx context.Context, w io.Writer, c config.Server) 
 	if g.Cert == "" {
 		g.Cert = c.TLSCert
 	}
-	if g.Command, err = demoCommand(c.Data); err != nil {
+	if g.Bin, err = linkCommand(c.Data); err != nil {
 		return err
 	}
 	_, g.Port, _ = net.SplitHostPort(s.imapsAddr)
@@ -78,27 +129,17 @@ func (s *server) prepareDemo(ctx context.Context, w io.Writer, c config.Server) 
 	return demoGuide.Execute(w, g)
 }
 
-// demoCommand returns how this program is called from another shell: by its name when that finds
-// it, else by a link in the folder.
-func demoCommand(dir string) (string, error) {
+// linkCommand makes a folder below dir that has this program as "restante", for the PATH of a shell.
+func linkCommand(dir string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	if found, err := exec.LookPath("restante"); err == nil && isSameFile(found, self) {
-		return "restante", nil
+	bin := filepath.Join(dir, "bin")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		return "", err
 	}
-	link := filepath.Join(dir, "restante")
-	return link, os.Symlink(self, link)
-}
-
-func isSameFile(a, b string) bool {
-	ia, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	ib, err := os.Stat(b)
-	return err == nil && os.SameFile(ia, ib)
+	return bin, os.Symlink(self, filepath.Join(bin, "restante"))
 }
 
 // demoWords are short, and hard to mistake for each other.

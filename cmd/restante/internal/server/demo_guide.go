@@ -7,8 +7,8 @@ import (
 
 // guideData is what the guide names; addresses are "" for what is off.
 type guideData struct {
-	User, Password, Command, Cert, Accounts, Attachments string
-	IMAP, IMAPS, LMTP, HTTP, Port                        string
+	User, Password, Bin, Cert, Accounts, Attachments string
+	IMAP, IMAPS, LMTP, HTTP, Port                    string
 }
 
 // demoGuide is what --demo prints: what is not a comment can be pasted into a shell, line by line or
@@ -31,23 +31,28 @@ var demoGuide = template.Must(template.New("guide").Funcs(template.FuncMap{"sh":
 {{- end}}
 #   certificate  {{.Cert}}
 #
-# Paste any of these lines into another shell.
+# Paste these two lines into another shell; after them, any of the others.
+export PATH={{sh .Bin}}:"$PATH"
+export RESTANTE_CONFIG={{sh .Accounts}}
 {{if .Port}}
 # The mailboxes, the newest messages, a search everywhere:
-RESTANTE_PASSWORD={{.Password}} {{sh .Command}} ls --server imaps://{{.User}}@localhost:{{.Port}} --cafile {{sh .Cert}}
-{{sh .Command}} list INBOX --config {{sh .Accounts}}
-{{sh .Command}} search '*' from:bob garden --config {{sh .Accounts}}
+restante ls
+restante list INBOX
+restante search '*' from:bob garden
 
 # A message in HTML, one in Japanese, one with attachments, and the attachments:
-{{sh .Command}} show INBOX 3 --config {{sh .Accounts}}
-{{sh .Command}} show INBOX 7 --config {{sh .Accounts}}
-{{sh .Command}} show INBOX 4 --config {{sh .Accounts}}
-{{sh .Command}} show INBOX 4 --save-attachments {{sh .Attachments}} --config {{sh .Accounts}}
+restante show INBOX 3
+restante show INBOX 7
+restante show INBOX 4
+restante show INBOX 4 --save-attachments {{sh .Attachments}}
 
 # Changes; lines of JSON for programs:
-{{sh .Command}} search INBOX is:unread --uids --config {{sh .Accounts}} | {{sh .Command}} flag INBOX - +seen --config {{sh .Accounts}}
-{{sh .Command}} move INBOX 13:15 Archive/Garden --create --config {{sh .Accounts}}
-{{sh .Command}} list INBOX --json --config {{sh .Accounts}}
+restante search INBOX is:unread --uids | restante flag INBOX - +seen
+restante move INBOX 13:15 Archive/Garden --create
+restante list INBOX --json
+
+# Without a configuration file:
+RESTANTE_PASSWORD={{.Password}} restante ls --server imaps://{{.User}}@localhost:{{.Port}} --cafile {{sh .Cert}}
 
 # With curl:
 curl --cacert {{sh .Cert}} -u {{.User}}:{{.Password}} imaps://localhost:{{.Port}}/
@@ -68,7 +73,7 @@ M.logout()
 END
 {{end}}
 # More:
-{{sh .Command}} --help
+restante --help
 `))
 
 // shellQuote returns a word as it is written in a shell.
