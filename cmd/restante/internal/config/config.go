@@ -16,47 +16,51 @@ import (
 )
 
 // File is the configuration file, in TOML. Both halves may be in one file.
+//
+// The tags of the fields are the reference that 'restante help config' prints: doc is what a key means,
+// default what holds without it ("" when there is nothing), example a value to show where the default is
+// none that can be written.
 type File struct {
-	Server         Server             `toml:"server"`
-	DefaultAccount string             `toml:"default_account"` // of client commands that name none
-	Accounts       map[string]Account `toml:"accounts"`
+	DefaultAccount string             `toml:"default_account" example:"home" doc:"the account of client commands that name none, when there are several"`
+	Accounts       map[string]Account `toml:"accounts" doc:"a login at an IMAP server; NAME is what --account takes"`
+	Server         Server             `toml:"server" doc:"for 'restante serve', whose flags win, and for the commands on its data"`
 
 	Path string `toml:"-"` // of the file
 }
 
 // Server is the [server] table. Flags of the command line win over it.
 type Server struct {
-	Data              string   `toml:"data"`
-	IMAP              string   `toml:"imap"`
-	IMAPS             string   `toml:"imaps"`
-	LMTP              string   `toml:"lmtp"`
-	HTTP              string   `toml:"http"`
-	ProxyProtocolFrom []string `toml:"proxy_protocol_from"`
-	ProxyProtocolOn   []string `toml:"proxy_protocol_on"`
-	TLSCert           string   `toml:"tls_cert"`
-	TLSKey            string   `toml:"tls_key"`
-	AllowPlaintext    bool     `toml:"allow_plaintext"`
-	Hostname          string   `toml:"hostname"`
-	Domains           []string `toml:"domains"`
-	Postmaster        string   `toml:"postmaster"`
-	LogLevel          string   `toml:"log_level"`
-	Limits            Limits   `toml:"limits"`
+	Data              string   `toml:"data" default:"/var/lib/restante for root, else ~/.local/share/restante" example:"/var/lib/restante" doc:"folder that holds the mail"`
+	IMAP              string   `toml:"imap" default:":143" doc:"address for IMAP with STARTTLS; \"off\" for none, here and below"`
+	IMAPS             string   `toml:"imaps" default:":993" doc:"address for IMAP over TLS"`
+	LMTP              string   `toml:"lmtp" default:"127.0.0.1:24" doc:"address for LMTP, or the path of a Unix socket"`
+	HTTP              string   `toml:"http" default:"off" doc:"address for /metrics and /healthz"`
+	ProxyProtocolFrom []string `toml:"proxy_protocol_from" default:"none" example:"[\"127.0.0.1\", \"10.0.0.0/8\"]" doc:"addresses of proxies, which must begin with a header of the PROXY protocol, version 1 or 2; others begin without. Only list machines that you trust to tell the client's address"`
+	ProxyProtocolOn   []string `toml:"proxy_protocol_on" default:"[\"imap\", \"imaps\"]" doc:"where proxies do so; there is lmtp too"`
+	TLSCert           string   `toml:"tls_cert" default:"the server makes a certificate, which nobody trusts" example:"/etc/restante/mail.crt" doc:"file with the certificate chain, PEM"`
+	TLSKey            string   `toml:"tls_key" example:"/etc/restante/mail.key" doc:"file with its private key, PEM"`
+	AllowPlaintext    bool     `toml:"allow_plaintext" default:"false" doc:"take passwords without TLS from other machines too"`
+	Hostname          string   `toml:"hostname" default:"that of the machine" example:"mail.example.org" doc:"name by which the server goes"`
+	Domains           []string `toml:"domains" default:"none, and mail for ann@ every domain is taken" example:"[\"example.org\"]" doc:"domains in which ann@ is the user ann, for mail and to log in"`
+	Postmaster        string   `toml:"postmaster" default:"the only user" example:"ann" doc:"user who gets mail for postmaster"`
+	LogLevel          string   `toml:"log_level" default:"info" doc:"debug, info, warn or error"`
+	Limits            Limits   `toml:"limits" doc:"what one client, or one message, can take"`
 }
 
 // Limits is the [server.limits] table; what is left out has its default.
 type Limits struct {
-	LineLength         int      `toml:"line_length"`
-	CommandLiterals    int64    `toml:"command_literals"`
-	AppendLimit        int64    `toml:"append_limit"`
-	History            int      `toml:"history"`
-	CommandsBeforeAuth int      `toml:"commands_before_login"`
-	ErrorsBeforeAuth   int      `toml:"errors_before_login"`
-	Errors             int      `toml:"errors"`
-	ConnsPerAddr       int      `toml:"connections_per_address"`
-	ConnsPerUser       int      `toml:"connections_per_user"`
-	AuthTimeout        Duration `toml:"login_timeout"`
-	IdleTimeout        Duration `toml:"idle_timeout"`
-	WriteTimeout       Duration `toml:"write_timeout"`
+	LineLength         int      `toml:"line_length" default:"65536" doc:"octets of a command without its literals"`
+	CommandLiterals    int64    `toml:"command_literals" default:"1048576" doc:"octets of all literals of a command but a message"`
+	AppendLimit        int64    `toml:"append_limit" default:"128 MiB by IMAP, 50 MiB by LMTP" example:"134217728" doc:"octets of a message"`
+	History            int      `toml:"history" default:"1048576" doc:"octets for each mailbox in which it is kept what was expunged, 16 a run of UIDs; who comes back after more reads all anew"`
+	CommandsBeforeAuth int      `toml:"commands_before_login" default:"32" doc:"commands of a connection that is not logged in"`
+	ErrorsBeforeAuth   int      `toml:"errors_before_login" default:"3" doc:"syntax errors and failed logins that end a connection that is not logged in"`
+	Errors             int      `toml:"errors" default:"50" doc:"syntax errors in a row that end any connection"`
+	ConnsPerAddr       int      `toml:"connections_per_address" default:"1000" doc:"connections from one address"`
+	ConnsPerUser       int      `toml:"connections_per_user" default:"200" doc:"connections of one user"`
+	AuthTimeout        Duration `toml:"login_timeout" default:"3m" doc:"time until the login has succeeded"`
+	IdleTimeout        Duration `toml:"idle_timeout" default:"30m" doc:"time without a command, or with nothing new in IDLE"`
+	WriteTimeout       Duration `toml:"write_timeout" default:"5m" doc:"time without a written octet getting through"`
 }
 
 // Duration is a time.Duration written as "30m".
@@ -74,28 +78,28 @@ func (d *Duration) UnmarshalText(text []byte) error {
 
 // Account is an [accounts.NAME] table: one login at one IMAP server.
 type Account struct {
-	URL  string `toml:"url"`  // imaps://[user@]host[:port], or imap:// for STARTTLS
-	User string `toml:"user"` // if it is not in the URL
+	URL  string `toml:"url" example:"imaps://imap.example.org" doc:"imaps://[USER@]HOST[:PORT], or imap:// which begins without TLS and must get it; needed"`
+	User string `toml:"user" default:"the one in the URL" example:"ann" doc:"name to log in by"`
 
-	// Where the password comes from; with none of them it is asked for.
-	PasswordCommand string `toml:"password_command"` // run by sh, its first line of output
-	PasswordEnv     string `toml:"password_env"`     // name of an environment variable
-	Password        string `toml:"password"`
+	// Where the password comes from.
+	PasswordCommand string `toml:"password_command" default:"the password is asked for, or in $RESTANTE_PASSWORD when the account is the only one in use" example:"pass show mail/home" doc:"command for sh whose first line of output is the password"`
+	PasswordEnv     string `toml:"password_env" example:"HOME_PASSWORD" doc:"name of an environment variable with the password"`
+	Password        string `toml:"password" example:"..." doc:"the password itself; chmod 600 the file then"`
 
-	CAFile         string `toml:"cafile"`          // certificates to trust instead of the system's, PEM
-	AllowPlaintext bool   `toml:"allow_plaintext"` // sends the password without encryption when there is none
-	TLSSkipVerify  bool   `toml:"tls_skip_verify"` // takes any certificate, so anybody can listen in
+	CAFile         string `toml:"cafile" default:"those that the system trusts" example:"~/home-ca.pem" doc:"file of certificates to trust, PEM"`
+	AllowPlaintext bool   `toml:"allow_plaintext" default:"false" doc:"send the password although nothing is encrypted"`
+	TLSSkipVerify  bool   `toml:"tls_skip_verify" default:"false" doc:"take any certificate, so that anybody can listen in"`
 
-	Roles Roles `toml:"roles"` // mailboxes with a role, where neither the server nor their name tells
+	Roles Roles `toml:"roles" doc:"mailboxes with a role, as 'restante ls' shows their names"`
 }
 
 // Roles is an [accounts.NAME.roles] table: names of mailboxes, as 'restante ls' shows them.
 type Roles struct {
-	Archive string `toml:"archive"`
-	Drafts  string `toml:"drafts"`
-	Junk    string `toml:"junk"`
-	Sent    string `toml:"sent"`
-	Trash   string `toml:"trash"`
+	Archive string `toml:"archive" default:"as the server says, else by the usual names, like Archive or Archiv" example:"Archive" doc:"for mail that is kept"`
+	Drafts  string `toml:"drafts" default:"likewise" example:"Drafts" doc:"for drafts"`
+	Junk    string `toml:"junk" default:"likewise" example:"Spam" doc:"for spam"`
+	Sent    string `toml:"sent" default:"likewise" example:"Sent" doc:"for mail that was sent"`
+	Trash   string `toml:"trash" default:"likewise" example:"Trash" doc:"for deleted mail, where 'restante rm' moves it"`
 }
 
 // Load reads a configuration file. An unknown key is an error: it is a misspelt one.

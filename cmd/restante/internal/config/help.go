@@ -1,65 +1,89 @@
 package config
 
-import "github.com/spf13/cobra"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
 
 // NewHelp is a page of the manual: 'restante help config'.
 func NewHelp() *cobra.Command {
 	return &cobra.Command{
 		Use:   "config",
 		Short: "The configuration file",
-		Long: `The configuration file is in TOML. Client commands read ` + DefaultPath() + `,
-or the file that --config names; the server reads the one that --config names.
+		Long: `The configuration file is in TOML. Client commands read the file that --config
+names, else the one that $` + PathVariable + ` names, else
+` + DefaultPath() + `; the server reads the one that --config names.
+All of it may be left out but the url of an account; an unknown key is an error. These
+are all keys, each with what it means and what holds without it:
 
-  default_account = "home"           # of several, when a command names none
-
-  [accounts.home]
-  url = "imaps://ann@imap.example.org"   # imap:// begins without TLS and must get it
-  password_command = "pass show mail/home"
-
-  [accounts.work]
-  url = "imaps://mail.example.com:1993"
-  user = "ann@example.com"           # if it is not in the URL
-  password_env = "WORK_PASSWORD"     # the name of an environment variable
-  # password = "..."                 # in the file: chmod 600
-  cafile = "~/work-ca.pem"           # certificates to trust instead of the system's
-  # allow_plaintext = true           # sends the password although nothing is encrypted
-  # tls_skip_verify = true           # takes any certificate, so that anybody can listen in
-
-  [server]                           # flags of 'restante serve' win
-  data = "/var/lib/restante"
-  imap = ":143"                      # addresses; "off" for none
-  imaps = ":993"
-  lmtp = "/run/restante/lmtp.sock"
-  http = "127.0.0.1:9143"
-  proxy_protocol_from = ["127.0.0.1", "10.0.0.0/8"]   # proxies, which must begin with a header of the
-                                     # PROXY protocol, version 1 or 2; others begin without. Only list
-                                     # machines that you trust to tell the client's address
-  proxy_protocol_on = ["imap", "imaps"]   # where they do so; this is the default, there is lmtp too
-  tls_cert = "/etc/restante/mail.crt"
-  tls_key = "/etc/restante/mail.key"
-  allow_plaintext = false
-  hostname = "mail.example.org"
-  domains = ["example.org"]          # in these ann@ is the user ann, for mail and to log in; left
-                                     # out: mail for ann@ every domain is taken
-  postmaster = "ann"                 # gets mail for postmaster; left out: the only user
-  log_level = "info"
-
-  [server.limits]                    # what is left out has its default
-  line_length = 65536                # octets
-  command_literals = 1048576
-  append_limit = 134217728           # octets of a message; without it 128 MiB, by LMTP 50
-  history = 1048576                  # octets for each mailbox in which it is kept what was expunged,
-                                     # 16 a run of UIDs; who comes back after more reads all anew
-  commands_before_login = 32
-  errors_before_login = 3
-  errors = 50
-  connections_per_address = 1000
-  connections_per_user = 200
-  login_timeout = "3m"
-  idle_timeout = "30m"
-  write_timeout = "5m"
-
-An account without a password asks for it, or takes it from RESTANTE_PASSWORD when
-it is the only one in use.`,
+` + reference(),
 	}
+}
+
+// reference describes every key by the tags of the fields, as a file that could be loaded.
+func reference() string {
+	var b strings.Builder
+	writeTable(&b, "", reflect.TypeFor[File]())
+	return strings.Trim(b.String(), "\n")
+}
+
+// writeTable writes the keys of a table, and the tables in it behind them.
+func writeTable(b *strings.Builder, name string, table reflect.Type) {
+	type inner struct {
+		name string
+		reflect.StructField
+	}
+	var tables []inner
+	for i := range table.NumField() {
+		f := table.Field(i)
+		key := f.Tag.Get("toml")
+		full := strings.TrimPrefix(name+"."+key, ".")
+		switch {
+		case key == "-":
+		case f.Type.Kind() == reflect.Map:
+			f.Type = f.Type.Elem()
+			tables = append(tables, inner{full + ".NAME", f})
+		case f.Type.Kind() == reflect.Struct:
+			tables = append(tables, inner{full, f})
+		default:
+			writeKey(b, key, f)
+		}
+	}
+	for _, t := range tables {
+		fmt.Fprintf(b, "\n  [%s]\n%s", t.name, comment(t.Tag.Get("doc")))
+		writeTable(b, t.name, t.Type)
+	}
+}
+
+func writeKey(b *strings.Builder, key string, f reflect.StructField) {
+	doc, value := f.Tag.Get("doc"), f.Tag.Get("default")
+	if value != "" {
+		doc += "; default: " + value
+	}
+	if example, ok := f.Tag.Lookup("example"); ok {
+		value = example
+	}
+	if f.Type.Kind() == reflect.String || f.Type == reflect.TypeFor[Duration]() {
+		value = fmt.Sprintf("%q", value)
+	}
+	fmt.Fprintf(b, "\n%s  %s = %s\n", comment(doc), key, value)
+}
+
+// comment wraps a text as lines of a comment.
+func comment(text string) string {
+	const width = 84
+	var b strings.Builder
+	line := "  #"
+	for word := range strings.FieldsSeq(text) {
+		if len(line)+1+len(word) > width {
+			b.WriteString(line + "\n")
+			line = "  #"
+		}
+		line += " " + word
+	}
+	b.WriteString(line + "\n")
+	return b.String()
 }
