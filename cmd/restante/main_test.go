@@ -144,6 +144,17 @@ func TestDovecotNames(t *testing.T) {
 	}
 }
 
+// TestDovecotMaildir runs the script that fills a Maildir by way of Dovecot and imports it.
+func TestDovecotMaildir(t *testing.T) {
+	d := dovecottest.Start(t, "mail_location = maildir:~/Maildir")
+	s := target{url: "imaps://localhost:" + portOf(d.IMAPSAddr), user: d.User, password: d.Password, cert: filepath.Join(d.Dir, "cert.pem"), imapPort: portOf(d.IMAPAddr)}
+	testscript.Run(t, testscript.Params{Dir: "testdata/maildir", Cmds: commands, Setup: func(e *testscript.Env) error {
+		e.Setenv("MAILDIR", filepath.Join(d.Dir, "mail", d.User, "Maildir"))
+		e.Values[serversKey{}] = map[string]*servertest.Server{}
+		return s.setup(e)
+	}})
+}
+
 // TestServer runs the scripts that start servers themselves.
 func TestServer(t *testing.T) {
 	testscript.Run(t, testscript.Params{

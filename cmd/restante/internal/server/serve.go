@@ -5,8 +5,6 @@ package server
 import (
 	"io"
 	"log/slog"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -64,14 +62,7 @@ and the log says so.`,
 			}
 			log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: &set.level}))
 			if demo {
-				ctx := cmd.Context()
-				if !signal.Ignored(syscall.SIGHUP) { // as nohup does
-					// A terminal that is closed ends it, with nothing left behind.
-					hungUp, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
-					defer stop()
-					ctx = hungUp
-				}
-				return serveDemo(ctx, cmd.OutOrStdout(), set.now, cmd.Root().Version, log)
+				return serveDemo(cmd.Context(), cmd.OutOrStdout(), set.now, cmd.Root().Version, log)
 			}
 			return run(cmd.Context(), set, cmd.Root().Version, log)
 		},
