@@ -36,11 +36,12 @@ UTF-8 or modified UTF-7) become mailboxes (Lists/Go). A folder in the spool of C
 keeps its dates; its flags stay behind. Any other file is one message, and must begin
 as a message does.
 
-All names and files are looked at before the first message is imported. Nothing is
-removed from where it came, and nothing is imported twice: a message that its mailbox
-already held before, octet for octet, is left out, whatever its flags. Two messages of
-the same octets in what is imported stay two. So an import that was interrupted can
-be run again, and one that is run a second time brings what is new.`,
+The names of all mailboxes are checked before the first message is imported, and
+whether each file named is mail. Nothing is removed from where it came, and nothing is
+imported twice: a message that its mailbox already held before, octet for octet, is
+left out, whatever its flags. Two messages of the same octets in what is imported stay
+two. So an import that was interrupted can be run again, and one that is run a second
+time brings what is new.`,
 		Example: `  restante import --user ann ~/Maildir
   restante import --user ann --mailbox Archive/2019 old.mbox
   restante import --user ann *.eml`,
@@ -56,7 +57,7 @@ be run again, and one that is run a second time brings what is new.`,
 				return err
 			}
 			var total ImportProgress
-			im := importer{mailbox: imap.CanonicalName(into)}
+			im := importer{mailbox: imap.CanonicalName(into), stderr: cmd.ErrOrStderr()}
 			if err = im.plan(args); err == nil {
 				err = api.Import(cmd.Context(), user, im.boxes, im.next, progress(cmd.ErrOrStderr(), &total))
 			}
@@ -90,6 +91,7 @@ func progress(w io.Writer, total *ImportProgress) func(ImportProgress) {
 // importer reads the messages of files and folders.
 type importer struct {
 	mailbox string
+	stderr  io.Writer
 	boxes   []ImportBox
 	sources []importSource
 
@@ -152,7 +154,17 @@ func (im *importer) planFolder(dir string) error {
 		default:
 			name = im.mailbox + "/" + f.Name
 		}
-		if err := im.add(importSource{path: f.Dir, open: f.Open}, ImportBox{Name: name, Subscribed: f.Subscribed}); err != nil {
+		open := func() (mailfile.Reader, error) {
+			m, err := f.Open()
+			if err != nil {
+				return nil, err
+			}
+			for _, path := range m.Empty() {
+				fmt.Fprintf(im.stderr, "restante: warning: %s is empty and left out\n", path)
+			}
+			return m, nil
+		}
+		if err := im.add(importSource{path: f.Dir, open: open}, ImportBox{Name: name, Subscribed: f.Subscribed}); err != nil {
 			return fmt.Errorf("%s: %w", filepath.Base(f.Dir), err)
 		}
 	}

@@ -54,7 +54,7 @@ func openCyrus(dir string) (*Maildir, error) {
 		if info, infoErr := e.Info(); ok && err == nil && infoErr == nil && info.Mode()&fs.ModeType == 0 {
 			path := filepath.Join(dir, e.Name())
 			uids[path] = uid
-			m.files = append(m.files, maildirFile{path: path, modified: info.ModTime()})
+			m.add(path, info)
 		}
 	}
 	slices.SortFunc(m.files, func(a, b maildirFile) int { return cmp.Compare(uids[a.path], uids[b.path]) })

@@ -26,7 +26,7 @@ type Folder struct {
 }
 
 // Open lists the messages of the folder, without those of its subfolders.
-func (f Folder) Open() (Reader, error) {
+func (f Folder) Open() (*Maildir, error) {
 	if f.cyrus {
 		return openCyrus(f.Dir)
 	}

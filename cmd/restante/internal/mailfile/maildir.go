@@ -24,6 +24,7 @@ func IsMaildir(dir string) bool {
 type Maildir struct {
 	files    []maildirFile
 	keywords keywords
+	empty    []string // paths of files with nothing in them
 	open     *os.File // until the next message is asked for
 }
 
@@ -46,7 +47,7 @@ func OpenMaildir(dir string) (*Maildir, error) {
 		}
 		for _, e := range entries {
 			if info, err := e.Info(); err == nil && info.Mode().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
-				m.files = append(m.files, maildirFile{filepath.Join(dir, sub, e.Name()), info.ModTime()})
+				m.add(filepath.Join(dir, sub, e.Name()), info)
 			}
 		}
 	}
@@ -58,6 +59,18 @@ func OpenMaildir(dir string) (*Maildir, error) {
 	})
 	return m, nil
 }
+
+// add adds a file, unless nothing is in it: a full disk leaves such files behind.
+func (m *Maildir) add(path string, info fs.FileInfo) {
+	if info.Size() == 0 {
+		m.empty = append(m.empty, path)
+		return
+	}
+	m.files = append(m.files, maildirFile{path, info.ModTime()})
+}
+
+// Empty returns the paths of files that are left out since there is nothing in them.
+func (m *Maildir) Empty() []string { return m.empty }
 
 // Next returns the next message; io.EOF after the last.
 func (m *Maildir) Next() (_ *Message, err error) {
