@@ -103,6 +103,7 @@ var (
 	ErrClosed      = errors.New("connection closed")
 	ErrProtocol    = errors.New("protocol error")
 	ErrMissing     = errors.New("server did not send the section")
+	ErrStale       = errors.New("body is read after its iteration went on; Message.Keep keeps it")
 	ErrUncertain   = errors.New("connection lost; the command may or may not have been executed")
 	ErrWouldBlock  = errors.New("reply is behind a stream nobody reads")
 	ErrInsecure    = errors.New("refusing to send a password without TLS")

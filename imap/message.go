@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -139,8 +140,9 @@ func (m *Message) Has(item FetchItem) bool {
 
 // Body returns the first body section that arrived, or the named one: "", "1.2", "HEADER",
 // "1.HEADER.FIELDS (SUBJECT)", without regard to case. It never returns nil: a section that did
-// not arrive reads as ErrMissing. A body is valid until the next step of the iteration that
-// yielded the message, unless Keep was called.
+// not arrive reads as ErrMissing. A body can be read until the next step of the iteration that
+// yielded the message, unless Keep was called; later it is ErrStale, if it was not so small that it
+// was copied.
 func (m *Message) Body(section ...string) *BodySection {
 	if len(section) == 0 {
 		if len(m.Bodies) > 0 {
@@ -237,15 +239,21 @@ next:
 // is still on its way is read to its end, into memory.
 func (m *Message) Keep() error {
 	for _, b := range m.Bodies {
-		data, err := b.Bytes()
-		if err != nil {
+		if _, err := b.Bytes(); err != nil {
 			return err
-		}
-		if !b.own {
-			b.data, b.own = bytes.Clone(data), true
 		}
 	}
 	return nil
+}
+
+// Expire takes back the octets of bodies that lie in a read buffer, which is about to be used again.
+// It reports false when one of them is being read at this moment; that one keeps its octets.
+func (m *Message) Expire() bool {
+	all := true
+	for _, b := range m.Bodies {
+		all = b.expire() && all
+	}
+	return all
 }
 
 // BodySection is a body section in flight, a literal or a string. Small ones are in memory, large
@@ -256,6 +264,7 @@ type BodySection struct {
 	Origin  int64  // first octet of a partial fetch; -1: the section was not cut
 	Nil     bool   // NIL instead of a string: there is no such section, or the message is gone
 
+	mu   sync.Mutex // held while the body is read: what lies in a read buffer may be taken back
 	size int64
 	data []byte    // what is not read yet, when r is nil
 	own  bool      // data is ours, not the read buffer's
@@ -284,9 +293,23 @@ func (b *BodySection) SetBytes(data []byte) {
 // Len returns the size in octets as announced, however much has been read.
 func (b *BodySection) Len() int64 { return b.size }
 
+// expire is Message.Expire for one body.
+func (b *BodySection) expire() bool {
+	if !b.mu.TryLock() {
+		return false
+	}
+	defer b.mu.Unlock()
+	if b.r == nil && !b.own && len(b.data) > 0 {
+		b.data, b.err = nil, ErrStale
+	}
+	return true
+}
+
 // Read reads the next octets. A connection that ends early is io.ErrUnexpectedEOF, a section that
-// did not arrive ErrMissing.
+// did not arrive ErrMissing, one whose time is over ErrStale.
 func (b *BodySection) Read(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
 	case b.err != nil:
 		return 0, b.err
@@ -317,6 +340,12 @@ func (b *BodySection) Read(p []byte) (int, error) {
 
 // WriteTo writes what is not read yet, without copying it where it lies in memory.
 func (b *BodySection) WriteTo(w io.Writer) (n int64, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.writeTo(w)
+}
+
+func (b *BodySection) writeTo(w io.Writer) (n int64, err error) {
 	if b.err != nil {
 		return 0, b.err
 	}
@@ -343,8 +372,10 @@ func (b *BodySection) WriteTo(w io.Writer) (n int64, err error) {
 }
 
 // Bytes returns what is not read yet; it stays unread. What is still on its way is read into
-// memory.
+// memory, what lies in a read buffer is copied: the octets stay what they are.
 func (b *BodySection) Bytes() ([]byte, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if b.err != nil {
 		return nil, b.err
 	}
@@ -353,10 +384,13 @@ func (b *BodySection) Bytes() ([]byte, error) {
 		if b.left < 1<<20 { // do not believe more before it is there
 			buf.Grow(int(b.left))
 		}
-		if _, err := b.WriteTo(&buf); err != nil {
+		if _, err := b.writeTo(&buf); err != nil {
 			return nil, err
 		}
 		b.r, b.data, b.own = nil, buf.Bytes(), true
+	}
+	if !b.own {
+		b.data, b.own = bytes.Clone(b.data), true
 	}
 	return b.data, nil
 }

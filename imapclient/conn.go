@@ -26,9 +26,12 @@ type Conn struct {
 	rd      *imapwire.ResponseReader
 	po      imapwire.ResponseOptions
 	literal *openLiteral // the literal that the framer is in the middle of
-	// bufferUser is set while the reader of a stream looks at a message that lies in the read buffer.
-	bufferUser *Stream[*imap.Message]
-	now        view // as of the last response
+	// lent is a message that lies in the read buffer, while the reader of a stream looks at it.
+	lent struct {
+		to      *Stream[*imap.Message]
+		message *imap.Message
+	}
+	now view // as of the last response
 	// dropped counts the octets that were read since there is a reply that nobody wants.
 	dropped int64
 	tasks   sync.WaitGroup

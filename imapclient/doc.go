@@ -20,5 +20,6 @@
 //   - No lock is held while the socket is read or written or while foreign code runs.
 //   - Every goroutine is counted in Conn.tasks, and Close waits for them.
 //   - What a body section points to is not overwritten until the iteration goes on, even when
-//     other commands are run in between.
+//     other commands are run in between. Afterwards it is an error, never other octets.
+//   - Conn.mu is taken before the lock of its source, where both are.
 package imapclient

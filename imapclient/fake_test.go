@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"restante/auth/sasl"
 	"restante/imap"
 )
 
@@ -137,6 +138,8 @@ func testCtx(t testing.TB) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+var password = sasl.Password("ann", "secret")
 
 // fast are options for tests: no TLS, no pauses, nothing sent that is not asked for.
 func fast() *Options {

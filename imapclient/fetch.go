@@ -41,7 +41,8 @@ func narrowFetch(cmd imapwire.Command, h hazard) hazard {
 // takes; what it knows no more of comes last. The UID is always there when the set is one of UIDs.
 //
 // A body section of up to Options.StreamOver octets lies in memory; a bigger one is read from the
-// connection when it is the last item that is missing. Either is valid until the loop goes on.
+// connection when it is the last item that is missing. Either can be read until the loop goes on;
+// who keeps a message for later calls imap.Message.Keep, or finds imap.ErrStale in it.
 func (c *Conn) Fetch(ctx context.Context, set imap.NumSet, items ...imap.FetchItem) *Stream[*imap.Message] {
 	// Body sections last: they are streamed when all else is there.
 	items = slices.Clone(items)
@@ -169,8 +170,8 @@ func (f *fetch) data(r imapwire.Response) bool {
 	case f.has(m) || streamed:
 		if streamed {
 			l.owner = f.s
-		} else if len(d.Bodies) > 0 && f.s.leading {
-			f.s.cmd.conn.bufferUser = f.s
+		} else {
+			f.lend(m)
 		}
 		f.deliver(m)
 	case f.seen.Contains(m.Seq):
@@ -185,6 +186,25 @@ func (f *fetch) data(r imapwire.Response) bool {
 		f.last = m
 	}
 	return true
+}
+
+// keepUnder is how many octets of bodies are copied at once rather than lent from the read buffer:
+// so much costs less than to remember it, and messages that are kept can be read later.
+const keepUnder = 4 << 10
+
+// lend notes that a message lies in the read buffer, if it does.
+func (f *fetch) lend(m *imap.Message) {
+	size := int64(0)
+	for _, b := range m.Bodies {
+		size += b.Len()
+	}
+	switch {
+	case size == 0:
+	case size <= keepUnder:
+		_ = m.Keep()
+	case f.s.leading && !f.s.filled:
+		f.s.cmd.conn.lent.to, f.s.cmd.conn.lent.message = f.s, m
+	}
 }
 
 // flagsOnly reports whether a message has nothing that servers do not send unasked.

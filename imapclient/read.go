@@ -26,11 +26,13 @@ var errFull = errors.New("imapclient: stream is full")
 // leads for, if any. An error other than errFull has ended the connection.
 func (c *Conn) step(self *Stream[*imap.Message]) error {
 	before := c.src.counter
-	if c.bufferUser != nil {
-		if c.bufferUser != self {
+	if c.lent.to != nil {
+		// The loop that has the message has gone on. Whoever kept it gets an error, never other
+		// octets; who reads it at this moment, in another goroutine, may go on doing so.
+		if c.lent.to != self || !c.lent.message.Expire() {
 			c.rd.Detach()
 		}
-		c.bufferUser = nil
+		c.lent.to, c.lent.message = nil, nil
 	}
 	if c.literal != nil {
 		if err := c.finishLiteral(self); err != nil {
@@ -230,7 +232,9 @@ type openLiteral struct {
 	// What follows is guarded by Conn.lead.
 	rest   []byte // what others have read ahead
 	passed bool   // the framer has gone on
-	err    error
+	// skipped says that it has because nobody wanted the octets.
+	skipped bool
+	err     error
 }
 
 // receiveOpen takes a FETCH up to a literal that is too big to be held. When all else that was
@@ -308,6 +312,8 @@ func (c *Conn) finishLiteral(self *Stream[*imap.Message]) error {
 		var data bytes.Buffer
 		_, p.err = p.lit.WriteTo(&data)
 		p.rest = data.Bytes()
+	} else {
+		p.skipped = true
 	}
 	p.passed = true
 	c.literal = nil
@@ -353,14 +359,22 @@ func (p *openLiteral) Read(b []byte) (n int, err error) {
 
 func (p *openLiteral) readRest(b []byte) (int, error) {
 	if len(p.rest) == 0 {
-		if p.err != nil {
-			return 0, p.err
-		}
-		return 0, io.ErrUnexpectedEOF // skipped: the iteration has gone on
+		return 0, p.noMore()
 	}
 	n := copy(b, p.rest)
 	p.rest = p.rest[n:]
 	return n, nil
+}
+
+// noMore says why there are no more octets than there were.
+func (p *openLiteral) noMore() error {
+	switch {
+	case p.err != nil:
+		return p.err
+	case p.skipped:
+		return imap.ErrStale
+	}
+	return io.ErrUnexpectedEOF
 }
 
 // WriteTo hands w the read buffer. It leads until all is written, so w must not use the connection.
@@ -371,9 +385,8 @@ func (p *openLiteral) WriteTo(w io.Writer) (n int64, err error) {
 	defer p.end()
 	if p.passed {
 		k, err := w.Write(p.rest)
-		p.rest = p.rest[k:]
-		if err == nil {
-			err = p.err
+		if p.rest = p.rest[k:]; err == nil && (p.err != nil || p.skipped) {
+			err = p.noMore()
 		}
 		return int64(k), err
 	}
