@@ -100,6 +100,7 @@ var (
 	ErrExpunged    = errors.New("message expunged")
 	ErrUnsupported = errors.New("not supported by this server")
 	ErrNotSelected = errors.New("mailbox is no longer selected")
+	ErrUIDValidity = errors.New("UIDVALIDITY has changed: UIDs mean other messages now")
 	ErrClosed      = errors.New("connection closed")
 	ErrProtocol    = errors.New("protocol error")
 	ErrMissing     = errors.New("server did not send the section")

@@ -30,6 +30,8 @@ type Client struct {
 	mu struct {
 		sync.Mutex
 		conn    *Conn
+		made    time.Time // when conn was
+		short   int       // sessions in a row that lasted only moments
 		current *Mailbox
 		closed  bool
 	}
@@ -69,7 +71,18 @@ func (c *Client) dial(ctx context.Context) (*Conn, error) {
 func (c *Client) setConn(k *Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.mu.conn = k
+	c.mu.conn, c.mu.made = k, time.Now()
+}
+
+// shortSessions is told that the connection was lost, and returns how many sessions in a row have
+// lasted only moments: a server that lets us in and sends us away refuses as well.
+func (c *Client) shortSessions() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.mu.short++; time.Since(c.mu.made) >= c.norm.Reconnect.Max {
+		c.mu.short = 0
+	}
+	return c.mu.short
 }
 
 func (c *Client) state() (k *Conn, current *Mailbox, closed bool) {
@@ -99,6 +112,15 @@ const probeAfter = 30 * time.Second
 
 // connect returns a connection that works, as far as can be known. The caller has the turn.
 func (c *Client) connect(ctx context.Context) (*Conn, error) {
+	return c.reconnect(ctx, c.norm.Reconnect.Attempts)
+}
+
+// connectOnce is connect for those who have a back-off of their own.
+func (c *Client) connectOnce(ctx context.Context) (*Conn, error) {
+	return c.reconnect(ctx, min(c.norm.Reconnect.Attempts, 1))
+}
+
+func (c *Client) reconnect(ctx context.Context, attempts int) (*Conn, error) {
 	k, _, closed := c.state()
 	if closed {
 		return nil, imap.ErrClosed
@@ -108,13 +130,14 @@ func (c *Client) connect(ctx context.Context) (*Conn, error) {
 		_, _ = k.Noop(ctx).Wait()
 		err = k.Err()
 	}
-	if err == nil || c.norm.Reconnect.Attempts < 0 {
+	if err == nil || attempts < 0 {
 		return k, err
 	}
 	_ = k.Close()
 	b := c.norm.Reconnect
-	wait := time.Duration(0)
+	short := c.shortSessions()
 	for n := 0; ; n++ {
+		wait := b.pause(err, short+n)
 		if b.OnRetry != nil {
 			b.OnRetry(err, wait)
 		}
@@ -126,13 +149,8 @@ func (c *Client) connect(ctx context.Context) (*Conn, error) {
 			c.setConn(k)
 			return k, c.checkOpen(k)
 		}
-		if n+1 >= b.Attempts || ctx.Err() != nil || permanent(err) {
+		if n+1 >= attempts || ctx.Err() != nil || permanent(err) {
 			return nil, err
-		}
-		wait = backoff(b, n)
-		var ie *imap.Error
-		if errors.As(err, &ie) {
-			wait = max(wait, min(ie.RetryAfter, b.Max))
 		}
 	}
 }
@@ -146,12 +164,21 @@ func (c *Client) checkOpen(k *Conn) error {
 	return nil
 }
 
-func backoff(b Backoff, n int) time.Duration {
-	d := min(b.Min<<min(n, 30), b.Max)
-	if d <= 0 {
+// pause returns how long to wait after so many failures in a row, the last of which was err.
+func (b Backoff) pause(err error, failures int) time.Duration {
+	if failures == 0 {
+		return 0
+	}
+	d := min(b.Min<<min(failures-1, 20), b.Max)
+	if d <= 0 || permanent(err) {
 		d = b.Max
 	}
-	return d/2 + rand.N(d/2+1)
+	d = d/2 + rand.N(d/2+1)
+	var ie *imap.Error
+	if errors.As(err, &ie) {
+		d = max(d, min(ie.RetryAfter, b.Max))
+	}
+	return d
 }
 
 func (c *Client) sleep(ctx context.Context, d time.Duration) error {

@@ -166,3 +166,43 @@ func literal(s string) string { return "{" + strconv.Itoa(len(s)) + "}\r\n" + s 
 func fetchLine(seq int, uid imap.UID, body string) string {
 	return fmt.Sprintf("* %d FETCH (UID %d BODY[] %s)", seq, uid, literal(body))
 }
+
+// piped makes options for tests in a bubble of testing/synctest: each connection runs the script at the
+// other end of a pipe.
+func piped(t testing.TB, script func(p *peer)) *Options {
+	n := 0
+	return &Options{AllowPlain: true, ID: map[string]string{}, DialContext: func(context.Context, string, string) (net.Conn, error) {
+		near, far := net.Pipe()
+		num := n
+		n++
+		go func() {
+			defer far.Close()
+			script(&peer{t: t, nc: far, r: bufio.NewReader(far), num: num})
+		}()
+		return near, nil
+	}}
+}
+
+// dialPiped connects with options that piped made, and selects INBOX.
+func dialPiped(t testing.TB, o *Options) (*Client, *Mailbox) {
+	t.Helper()
+	c, err := Dial(t.Context(), "imap://pipe", password, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	mb, err := c.Select(t.Context(), "INBOX")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, mb
+}
+
+// watched lets the client in as far as its IDLE.
+func (p *peer) watched() {
+	p.say("* PREAUTH [CAPABILITY IMAP4rev1 IDLE LITERAL+] hello")
+	p.selects(1, 7)
+	p.expect("FETCH 1:* (UID FLAGS)")
+	p.say("* 1 FETCH (UID 1 FLAGS ())", "$T OK done")
+	p.expect("IDLE")
+}

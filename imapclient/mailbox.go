@@ -2,6 +2,7 @@ package imapclient
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -11,7 +12,7 @@ import (
 // Mailbox is a mailbox that a Client has selected. After another Select its methods fail with
 // imap.ErrNotSelected, so no command hits the wrong mailbox. After a lost connection it is selected
 // again; when its UIDVALIDITY has changed meanwhile, so that UIDs mean something else, its methods
-// fail with imap.ErrNotSelected as well.
+// fail with an error that is imap.ErrUIDValidity and imap.ErrNotSelected.
 //
 // Sets of UIDs are repeated after a reconnect; sets of sequence numbers are not, since those may
 // have moved.
@@ -79,10 +80,15 @@ func (mb *Mailbox) adopt(k *Conn, sel *selection) error {
 	old := mb.mu.sel
 	if old != nil && old.data.UIDValidity != sel.data.UIDValidity {
 		mb.mu.gone = true
-		return imap.ErrNotSelected
+		return mb.otherUIDs()
 	}
 	mb.mu.conn, mb.mu.sel = k, sel
 	return nil
+}
+
+// otherUIDs says that the mailbox is not the one that was selected.
+func (mb *Mailbox) otherUIDs() error {
+	return fmt.Errorf("imapclient: %s: %w: %w", mb.name, imap.ErrUIDValidity, imap.ErrNotSelected)
 }
 
 func (mb *Mailbox) selected() (k *Conn, sel *selection, gone bool) {
@@ -94,6 +100,11 @@ func (mb *Mailbox) selected() (k *Conn, sel *selection, gone bool) {
 // with calls f with a connection that has the mailbox selected. f calls commands and does not
 // wait: the turn keeps anybody from selecting something else in front of them.
 func (mb *Mailbox) with(ctx context.Context, f func(*Conn)) error {
+	return mb.withConn(ctx, mb.c.connect, f)
+}
+
+// withConn is with for a connection that connect makes again if need be.
+func (mb *Mailbox) withConn(ctx context.Context, connect func(context.Context) (*Conn, error), f func(*Conn)) error {
 	if err := mb.c.lock(ctx); err != nil {
 		return err
 	}
@@ -104,9 +115,9 @@ func (mb *Mailbox) with(ctx context.Context, f func(*Conn)) error {
 		}
 		on, sel, gone := mb.selected()
 		if gone {
-			return imap.ErrNotSelected
+			return mb.otherUIDs()
 		}
-		k, err := mb.c.connect(ctx)
+		k, err := connect(ctx)
 		if err != nil {
 			return err
 		}

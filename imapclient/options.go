@@ -27,6 +27,11 @@ type Options struct {
 	// Reconnect says how a Client makes a lost connection again.
 	Reconnect Backoff
 
+	// WatchForever lets Mailbox.Watch go on after what seldom mends itself: a login or a mailbox that
+	// is refused, a certificate that does not hold. It tries again after Reconnect.Max, and tells of
+	// each failure with an Event. Where a few failures lock an account, leave it off.
+	WatchForever bool
+
 	// MaxPipeline is how many commands may be on their way at once. Default: 256, and 25 for
 	// servers that are known to end the connection above it.
 	MaxPipeline int
@@ -50,8 +55,9 @@ type Timeouts struct {
 	Idle     time.Duration // until IDLE is renewed (RFC 2177 §3), to see whether the server lives; default 9 min
 }
 
-// Backoff is how long a Client waits before it connects again: Min, then twice as long each time
-// up to Max, with some chance in it.
+// Backoff is how long a Client waits before it connects again: not at all when the session had lasted
+// for longer than Max. A shorter one counts as a failure, and after a failure it is Min, then twice as
+// long each time up to Max, with some chance in it.
 type Backoff struct {
 	Min      time.Duration // default 500 ms
 	Max      time.Duration // default 1 min

@@ -20,6 +20,7 @@ type tracker struct {
 		news    map[imap.UID]*imap.Message // since the last take
 		changed map[imap.UID]*imap.Message
 		gone    imap.UIDSet
+		alerts  []string
 		quiet   bool                // the mailbox is being looked at as a whole: nothing is news but against before
 		before  map[imap.UID]uint64 // how it was, by UID, when that is known
 	}
@@ -50,6 +51,22 @@ func (t *tracker) ring() {
 	case t.bell <- struct{}{}:
 	default:
 	}
+}
+
+// alert is told what the server wants people to read.
+func (t *tracker) alert(text string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.mu.alerts = append(t.mu.alerts, text)
+	t.ring()
+}
+
+func (t *tracker) collectAlerts() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := t.mu.alerts
+	t.mu.alerts = nil
+	return out
 }
 
 // grew is told of EXISTS.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"sync"
 	"time"
 
 	"restante/imap"
@@ -33,21 +32,28 @@ const (
 
 // Watch yields what happens to the mailbox until ctx ends, by IDLE or, where there is none, NOOP
 // every Timeouts.Poll. It begins with looking at the UIDs and flags of all messages, which it
-// keeps, 16 octets a message. A lost connection is made again for ever, with pauses; what happened
-// meanwhile is found by comparing. Other commands may be run in the loop and beside it.
+// keeps, 16 octets a message. A lost connection is made again for ever, with pauses that grow while
+// sessions last only moments (Backoff); what happened meanwhile is found by comparing. Other commands
+// may be run in the loop and beside it.
 //
-// An error ends it: one that trying again does not mend, imap.ErrNotSelected when another mailbox
-// was selected or UIDVALIDITY has changed.
+// An error ends it: one that trying again does not mend, unless Options.WatchForever is set;
+// imap.ErrUIDValidity when UIDs mean other messages than they did, and imap.ErrNotSelected when
+// another mailbox was selected.
 func (mb *Mailbox) Watch(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		w := &watcher{mb: mb, ctx: ctx, yield: yield}
+		pause, failures := mb.c.norm.Reconnect, 0
 		for first := true; ; first = false {
 			err := w.attach()
+			attached := time.Now()
 			if err == nil && !first {
 				w.emit(Event{Kind: Reconnected})
 			}
-			if err == nil {
+			if failures++; err == nil {
 				err = w.run()
+				if time.Since(attached) >= pause.Max {
+					failures = 0
+				}
 			}
 			w.detach()
 			if w.stopped || ctx.Err() != nil {
@@ -58,6 +64,12 @@ func (mb *Mailbox) Watch(ctx context.Context) iter.Seq2[Event, error] {
 				return
 			}
 			if !w.emit(Event{Kind: Disconnected, Err: err}) {
+				return
+			}
+			if err := mb.c.sleep(ctx, pause.pause(err, failures)); err != nil {
+				if ctx.Err() == nil {
+					yield(Event{}, err)
+				}
 				return
 			}
 		}
@@ -73,11 +85,6 @@ type watcher struct {
 	t       *tracker
 	rows    []row // what the last tracker knew
 	noIdle  bool
-
-	mu struct {
-		sync.Mutex
-		alerts []string
-	}
 }
 
 func (w *watcher) emit(e Event) bool {
@@ -93,17 +100,22 @@ func (w *watcher) lost(err error) bool {
 		return false
 	}
 	var refused *imap.Error
-	return !permanent(err) && !errors.Is(err, imap.ErrNotSelected) && !errors.Is(err, imap.ErrWouldBlock) &&
-		(!errors.As(err, &refused) || errors.Is(err, imap.ErrClosed) || refused.Kind != nil)
+	switch {
+	case errors.Is(err, imap.ErrNotSelected), errors.Is(err, imap.ErrWouldBlock):
+		return false
+	case w.mb.c.norm.WatchForever:
+		return true
+	}
+	return !permanent(err) && (!errors.As(err, &refused) || errors.Is(err, imap.ErrClosed) || refused.Kind != nil)
 }
 
 // attach makes the connection tell a tracker, and looks at the whole mailbox.
 func (w *watcher) attach() error {
 	var all *Stream[*imap.Message]
-	err := w.mb.with(w.ctx, func(k *Conn) {
+	err := w.mb.withConn(w.ctx, w.mb.c.connectOnce, func(k *Conn) {
 		var n int
 		w.k = k
-		if w.t, n = k.track(w.rows, w.alert); n > 0 {
+		if w.t, n = k.track(w.rows); n > 0 {
 			all = k.Fetch(w.ctx, imap.SeqRange(1, 0), imap.FetchUID, imap.FetchFlags)
 		}
 	})
@@ -119,14 +131,14 @@ func (w *watcher) attach() error {
 
 // track makes a tracker for the selected mailbox, which has n messages. Of several that watch one
 // mailbox at the same time, only the last is told.
-func (c *Conn) track(before []row, alert func(string)) (t *tracker, n int) {
+func (c *Conn) track(before []row) (t *tracker, n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.mu.sel == nil {
 		return newTracker(0, before), 0 // the connection is lost; the next command will tell
 	}
 	t = newTracker(int(c.mu.sel.exists), before)
-	c.mu.sel.tracker, c.mu.onAlert = t, alert
+	c.mu.sel.tracker, c.mu.onAlert = t, t.alert
 	return t, int(c.mu.sel.exists)
 }
 
@@ -160,21 +172,6 @@ func (w *watcher) read(s *Stream[*imap.Message]) error {
 	return nil
 }
 
-func (w *watcher) alert(text string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.mu.alerts = append(w.mu.alerts, text)
-	w.t.ring()
-}
-
-func (w *watcher) collectAlerts() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := w.mu.alerts
-	w.mu.alerts = nil
-	return out
-}
-
 // run yields events until the loop is left, ctx ends, or something fails.
 func (w *watcher) run() error {
 	for {
@@ -194,7 +191,7 @@ func (w *watcher) run() error {
 // report yields what is there to be told.
 func (w *watcher) report() (some, ok bool) {
 	news, changed, gone := w.t.collect()
-	alerts := w.collectAlerts()
+	alerts := w.t.collectAlerts()
 	for _, text := range alerts {
 		w.emit(Event{Kind: Alert, Text: text})
 	}
@@ -261,7 +258,7 @@ func (w *watcher) idle() error {
 		}
 		heard = true
 		if u.Kind == UpdateAlert {
-			w.alert(u.Text)
+			w.t.alert(u.Text)
 		}
 		w.k.leaveIdle(s.cmd)
 	}
