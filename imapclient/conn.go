@@ -2,6 +2,7 @@ package imapclient
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"slices"
@@ -242,6 +243,10 @@ func (c *Conn) end(err error) {
 		}
 	}
 	c.mu.flight, c.mu.queue, c.mu.unsent = nil, nil, nil
+	if tc, ok := c.nc.(*tls.Conn); ok && err != errClosedHere {
+		_ = tc.NetConn().Close() // TLS would wait for a peer that does not answer to take its farewell
+		return
+	}
 	_ = c.nc.Close()
 }
 

@@ -103,6 +103,7 @@ func (c *Conn) endIdle(cmd *command) {
 		cmd.idle = idleDone
 		c.mu.idleSince = time.Time{}
 		c.queueLine(cmd, []byte("DONE\r\n"))
+		c.src.within(c.o.Timeouts.Command)
 	}
 }
 

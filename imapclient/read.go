@@ -44,7 +44,7 @@ func (c *Conn) step(self *Stream[*imap.Message]) error {
 			return errFull
 		}
 	}
-	c.src.begin(c.rd.Buffered() == 0, c.patience())
+	c.listen(c.rd.Buffered() == 0)
 	frame, lit, err := c.rd.ReadResponse()
 	c.now = c.view() // what is answered may have been sent while we waited
 	if err == nil {
@@ -80,24 +80,23 @@ func (c *Conn) view() view {
 	return v
 }
 
-// patience is how long the server may be silent from now on.
-func (c *Conn) patience() time.Duration {
-	if len(c.now.flight) != 1 || c.now.flight[0].cont == nil || c.o.Timeouts.Idle <= 0 {
-		return c.o.Timeouts.Command
-	}
+// listen says how long the server may be silent from now on: as long as an IDLE may last, or as a
+// command may. When an IDLE is ended meanwhile, endIdle makes that shorter.
+func (c *Conn) listen(between bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.mu.idleSince.IsZero() {
-		return c.o.Timeouts.Command
+	wait := c.o.Timeouts.Command
+	if !c.mu.idleSince.IsZero() && c.o.Timeouts.Idle > 0 {
+		wait = max(time.Until(c.mu.idleSince.Add(c.o.Timeouts.Idle)), time.Millisecond)
 	}
-	return max(time.Until(c.mu.idleSince.Add(c.o.Timeouts.Idle)), time.Millisecond)
+	c.src.begin(between, wait)
 }
 
 // lost turns an error of reading into the end of the connection, but for IDLE that is due.
 func (c *Conn) lost(err error) error {
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		if c.renewIdle() {
+		if c.src.isBetween() && c.renewIdle() {
 			return nil
 		}
 		err = errTimeout

@@ -17,15 +17,15 @@ const interruptGrace = time.Second
 
 // source is the socket as the framer reads it. It gives every read a deadline, and lets a waiting
 // goroutine be called back, but only between two responses, so that the framer never loses its
-// place. Only interrupt is called from outside the leader.
+// place. Only interrupt and within are called from outside the leader.
 type source struct {
 	nc      net.Conn
 	stall   time.Duration // without progress inside a response
-	wait    time.Duration // for the first octet of one; set by the leader; negative: for ever
 	counter int64         // octets read
 
 	mu struct {
 		sync.Mutex
+		wait        time.Duration // for the first octet of a response; negative: for ever
 		between     bool // nothing of the next response has been read
 		interrupted bool
 	}
@@ -35,7 +35,7 @@ type source struct {
 func (s *source) begin(between bool, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.wait, s.mu.between = wait, between
+	s.mu.wait, s.mu.between = wait, between
 }
 
 // Read is for the framer. Errors that are timeouts or errInterrupted, and came between two responses,
@@ -62,6 +62,23 @@ func (s *source) Read(p []byte) (int, error) {
 	return 0, err
 }
 
+// within says that the answer to something is awaited from now on, for so long.
+func (s *source) within(wait time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.wait = wait
+	if s.mu.between && !s.mu.interrupted {
+		_ = s.nc.SetReadDeadline(deadline(wait))
+	}
+}
+
+// isBetween reports whether nothing of a response has been read that did not end.
+func (s *source) isBetween() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.between
+}
+
 // arm sets the deadline of the next read.
 func (s *source) arm() error {
 	s.mu.Lock()
@@ -72,7 +89,7 @@ func (s *source) arm() error {
 			s.mu.interrupted = false
 			return errInterrupted
 		}
-		d = s.wait
+		d = s.mu.wait
 	} else if s.mu.interrupted {
 		d = interruptGrace
 	}

@@ -173,3 +173,100 @@ func TestWatchUIDValidity(t *testing.T) {
 		}
 	})
 }
+
+// dead lets the client in as far as its IDLE, and then neither reads nor writes until end is closed.
+func dead(end chan struct{}) func(p *peer) {
+	return func(p *peer) {
+		p.watched()
+		p.say("+ idling")
+		p.line() // a pipe holds nothing: DONE is what a socket would take
+		<-end
+	}
+}
+
+// A command beside a Watch on a connection that is dead waits as long as any other command does, not
+// until the IDLE would have been renewed.
+func TestCommandBesideDeadWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		end := make(chan struct{})
+		o := piped(t, dead(end))
+		o.Timeouts = Timeouts{Command: 30 * time.Second, Idle: 25 * time.Minute}
+		o.Reconnect.Attempts = -1
+		c, mb := dialPiped(t, o)
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			for range mb.Watch(ctx) {
+			}
+		}()
+		time.Sleep(20 * time.Second) // in IDLE by now
+		began := time.Now()
+		err := c.Noop(t.Context())
+		if d := time.Since(began); !errors.Is(err, imap.ErrClosed) || d > 31*time.Second {
+			t.Errorf("%v after %v", err, d)
+		}
+		cancel()
+		close(end)
+		<-over
+	})
+}
+
+// A Watch that is cancelled is over within a second, whatever the server does or does not do.
+func TestWatchCancelled(t *testing.T) {
+	for name, script := range map[string]func(p *peer, end chan struct{}){
+		"silent in IDLE":        func(p *peer, end chan struct{}) { dead(end)(p) },
+		"silent before IDLE":    func(p *peer, end chan struct{}) { p.watched(); <-end },
+		"in half a response":    func(p *peer, end chan struct{}) { p.watched(); p.say("+ idling", "* 1 FET"); <-end },
+		"in half a line":        func(p *peer, end chan struct{}) { p.watched(); p.nc.Write([]byte("+ idling\r\n* 1 FET")); <-end },
+		"while it connects":     func(p *peer, end chan struct{}) { cut(p, end, "") },
+		"while it logs in":      func(p *peer, end chan struct{}) { cut(p, end, greeting) },
+		"while it selects":      func(p *peer, end chan struct{}) { cut(p, end, "* PREAUTH [CAPABILITY IMAP4rev1 IDLE] x\r\n") },
+		"while it polls":        func(p *peer, end chan struct{}) { unanswered(p, end, "NOOP") },
+		"while it looks at all": func(p *peer, end chan struct{}) { unanswered(p, end, "FETCH") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				end := make(chan struct{})
+				o := piped(t, func(p *peer) { script(p, end) })
+				_, mb := dialPiped(t, o)
+				ctx, cancel := context.WithCancel(t.Context())
+				var stopped time.Time
+				stop := time.AfterFunc(90*time.Second, func() { stopped = time.Now(); cancel() })
+				defer stop.Stop()
+				for _, err := range mb.Watch(ctx) {
+					if err != nil {
+						t.Error(err)
+					}
+				}
+				if d := time.Since(stopped); d > time.Second {
+					t.Errorf("over after %v", d)
+				}
+				close(end)
+			})
+		})
+	}
+}
+
+// cut lets the client in once; the next time it says no more than the beginning.
+func cut(p *peer, end chan struct{}, begin string) {
+	if p.num == 0 {
+		p.watched()
+		return
+	}
+	p.nc.Write([]byte(begin))
+	p.line()
+	<-end
+}
+
+// unanswered answers nothing to one command.
+func unanswered(p *peer, end chan struct{}, command string) {
+	p.say("* PREAUTH [CAPABILITY IMAP4rev1] hello")
+	p.selects(1, 7)
+	p.expect("FETCH 1:* (UID FLAGS)")
+	if command != "FETCH" {
+		p.say("* 1 FETCH (UID 1 FLAGS ())", "$T OK done")
+		p.expect(command)
+	}
+	<-end
+}
