@@ -134,6 +134,35 @@ func (c *crlf) fill() error {
 // Append adds a message of exactly size octets to a mailbox; see Conn.Append. r is not used after
 // the return. When the connection is lost before anything of the message was sent it is tried
 // again, afterwards the error is imap.ErrUncertain.
+//
+// The message may be one that is being fetched by this client, as it comes: while bodies are fetched
+// messages go over a second connection.
 func (c *Client) Append(ctx context.Context, mailbox string, r io.Reader, size int64, o *AppendOptions) (imap.AppendResult, error) {
-	return do(ctx, c, func(k *Conn) waiter[imap.AppendResult] { return k.Append(ctx, mailbox, r, size, o) })
+	send := func(k *Conn) waiter[imap.AppendResult] {
+		return clientAppend{k.Append(ctx, mailbox, r, size, o)}
+	}
+	if k, _, _ := c.state(); k.fetchesBodies() {
+		var res imap.AppendResult
+		done, err := c.onSpare(ctx, func(k *Conn) (err error) {
+			res, err = send(k).Wait()
+			return err
+		})
+		if done {
+			return res, err
+		}
+	}
+	return do(ctx, c, send)
+}
+
+// clientAppend is an APPEND whose message is not used any more when Wait returns, whatever it returns.
+type clientAppend struct{ p *PendingAppend }
+
+func (a clientAppend) Wait() (imap.AppendResult, error) {
+	res, err := a.p.Wait()
+	if err == imap.ErrWouldBlock {
+		cmd := a.p.p.cmd
+		err = cmd.conn.abandon(cmd, err)
+		<-cmd.literal.released
+	}
+	return res, err
 }

@@ -17,7 +17,8 @@ import (
 // mailbox selected again. Commands that may be repeated are repeated; those that may not, such as
 // APPEND and COPY, return imap.ErrUncertain when it is not known what became of them.
 //
-// Its methods block until the reply is there, and may be called from any goroutine.
+// Its methods block until the reply is there, and may be called from any goroutine. Append inside a
+// loop over bodies takes a second connection; see Options.MaxConnections.
 type Client struct {
 	url  string
 	cred sasl.Credentials
@@ -26,6 +27,8 @@ type Client struct {
 
 	turn chan struct{} // holds a token while somebody connects or selects
 	stop chan struct{} // closed by Close
+
+	spare spare
 
 	mu struct {
 		sync.Mutex
@@ -42,6 +45,7 @@ type Client struct {
 // offered. o may be nil. It does not try again; errors are those of DialConn and Conn.Auth.
 func Dial(ctx context.Context, url string, cred sasl.Credentials, o *Options) (*Client, error) {
 	c := &Client{url: url, cred: cred, o: o, norm: o.normal(), turn: make(chan struct{}, 1), stop: make(chan struct{})}
+	c.spare.turn = make(chan struct{}, 1)
 	k, err := c.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -260,7 +264,14 @@ func (c *Client) Conn(ctx context.Context) (*Conn, error) {
 // Close closes the connection without saying so to the server.
 func (c *Client) Close() error { return c.close().Close() }
 
+// close makes an end of everything but the connection.
 func (c *Client) close() *Conn {
+	k := c.setClosed()
+	c.spare.end()
+	return k
+}
+
+func (c *Client) setClosed() *Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.mu.closed {

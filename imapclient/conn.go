@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"restante/imap"
@@ -36,6 +37,7 @@ type Conn struct {
 	// dropped counts the octets that were read since there is a reply that nobody wants.
 	dropped int64
 	tasks   sync.WaitGroup
+	read    atomic.Int64 // octets
 
 	mu struct {
 		sync.Mutex

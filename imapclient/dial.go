@@ -178,7 +178,7 @@ func greet(ctx context.Context, nc net.Conn, host string, private bool, o Option
 // start reads and writes through nc from now on.
 func (c *Conn) start(nc net.Conn) {
 	c.nc = nc
-	c.src = &source{nc: nc, stall: c.o.Timeouts.Literal}
+	c.src = &source{nc: nc, stall: c.o.Timeouts.Literal, counter: &c.read}
 	c.rd = newFramer(c.src, &c.o)
 }
 

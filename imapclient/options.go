@@ -36,6 +36,12 @@ type Options struct {
 	// servers that are known to end the connection above it.
 	MaxPipeline int
 
+	// MaxConnections is how many connections a Client may have at a time; default 2. With 1, or where
+	// the server refuses a second, a message that is appended while bodies are fetched goes over the
+	// first. What is owed to the loop is then held in memory up to BufferLimit; beyond that the error
+	// is imap.ErrWouldBlock, and the connection is made again.
+	MaxConnections int
+
 	MaxLiteral  int64 // longest literal the server may send, octets; default 1 GiB
 	MaxLine     int   // longest response without its literals, octets; default 64 MiB
 	StreamOver  int64 // literals above this many octets are not held in memory; default 32 KiB
@@ -52,6 +58,7 @@ type Timeouts struct {
 	Command  time.Duration // without a sign of the server while a reply is owed; default 5 min
 	Literal  time.Duration // without progress inside a response or a literal, either way; default 1 min
 	Poll     time.Duration // between two NOOPs where Watch has to do without IDLE; default 1 min
+	Spare    time.Duration // until a Client ends its second connection when nothing uses it; default 20 s
 	Idle     time.Duration // until IDLE is renewed (RFC 2177 §3), to see whether the server lives; default 9 min
 }
 
@@ -102,10 +109,14 @@ func (o *Options) normal() Options {
 	def(&t.Literal, time.Minute)
 	def(&t.Poll, time.Minute)
 	def(&t.Idle, 9*time.Minute)
+	def(&t.Spare, 20*time.Second)
 	def(&n.Reconnect.Min, 500*time.Millisecond)
 	def(&n.Reconnect.Max, time.Minute)
 	if n.Reconnect.Attempts == 0 {
 		n.Reconnect.Attempts = 6
+	}
+	if n.MaxConnections == 0 {
+		n.MaxConnections = 2
 	}
 	if n.MaxLiteral == 0 {
 		n.MaxLiteral = 1 << 30

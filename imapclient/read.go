@@ -25,7 +25,7 @@ var errFull = errors.New("imapclient: stream is full")
 // step reads one response and hands it to whom it is for. The caller leads; self is the stream it
 // leads for, if any. An error other than errFull has ended the connection.
 func (c *Conn) step(self *Stream[*imap.Message]) error {
-	before := c.src.counter
+	before := c.read.Load()
 	if c.lent.to != nil {
 		// The loop that has the message has gone on. Whoever kept it gets an error, never other
 		// octets; who reads it at this moment, in another goroutine, may go on doing so.
@@ -52,7 +52,7 @@ func (c *Conn) step(self *Stream[*imap.Message]) error {
 	} else if err == errInterrupted {
 		return nil
 	}
-	if c.dropped += c.src.counter - before; !c.now.draining {
+	if c.dropped += c.read.Load() - before; !c.now.draining {
 		c.dropped = 0
 	} else if c.dropped > drainOctets && err == nil {
 		err = errAbandoned
@@ -229,8 +229,9 @@ type openLiteral struct {
 	owner *Stream[*imap.Message] // who got the message; nil: nobody
 
 	// What follows is guarded by Conn.lead.
-	rest   []byte // what others have read ahead
-	passed bool   // the framer has gone on
+	rest   []byte        // what others have read ahead
+	passed bool          // the framer has gone on
+	gone   chan struct{} // closed then: from now on rest and err are the body's alone
 	// skipped says that it has because nobody wanted the octets.
 	skipped bool
 	err     error
@@ -262,7 +263,7 @@ func (c *Conn) open(d *imapwire.FetchData, lit *imapwire.Literal) error {
 	for {
 		_ = d.Keep() // the frame goes when the literal is read
 		if c.satisfied(d) || lit.Size > c.o.BufferLimit {
-			c.literal = &openLiteral{c: c, lit: lit, d: d}
+			c.literal = &openLiteral{c: c, lit: lit, d: d, gone: make(chan struct{})}
 			d.Pending.Stream(lit.Size, c.literal)
 			return c.route(d)
 		}
@@ -315,6 +316,7 @@ func (c *Conn) finishLiteral(self *Stream[*imap.Message]) error {
 		p.skipped = true
 	}
 	p.passed = true
+	close(p.gone)
 	c.literal = nil
 	if p.err != nil {
 		return c.lost(p.err)
@@ -343,11 +345,12 @@ func (c *Conn) finishLiteral(self *Stream[*imap.Message]) error {
 
 // Read reads the literal in the goroutine of the body's reader, which leads meanwhile.
 func (p *openLiteral) Read(b []byte) (n int, err error) {
-	if err := p.begin(); err != nil {
+	leads, err := p.begin()
+	if err != nil {
 		return 0, err
 	}
-	defer p.end()
-	if p.passed {
+	defer p.end(leads)
+	if !leads || p.passed {
 		return p.readRest(b)
 	}
 	if n, err = p.lit.Read(b); err != nil && err != io.EOF {
@@ -378,11 +381,12 @@ func (p *openLiteral) noMore() error {
 
 // WriteTo hands w the read buffer. It leads until all is written, so w must not use the connection.
 func (p *openLiteral) WriteTo(w io.Writer) (n int64, err error) {
-	if err := p.begin(); err != nil {
+	leads, err := p.begin()
+	if err != nil {
 		return 0, err
 	}
-	defer p.end()
-	if p.passed {
+	defer p.end(leads)
+	if !leads || p.passed {
 		k, err := w.Write(p.rest)
 		if p.rest = p.rest[k:]; err == nil && (p.err != nil || p.skipped) {
 			err = p.noMore()
@@ -396,21 +400,27 @@ func (p *openLiteral) WriteTo(w io.Writer) (n int64, err error) {
 	return n, err
 }
 
-// begin takes the lead, unless the command is over.
-func (p *openLiteral) begin() error {
+// begin takes the lead where it is needed, unless the command is over.
+func (p *openLiteral) begin() (leads bool, err error) {
 	ctx := context.Background()
 	if p.owner != nil {
 		ctx = p.owner.cmd.ctx
 	}
 	select {
+	case <-p.gone:
+		return false, nil
 	case p.c.lead <- struct{}{}:
-		return nil
+		return true, nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
 }
 
-func (p *openLiteral) end() { <-p.c.lead }
+func (p *openLiteral) end(leads bool) {
+	if leads {
+		<-p.c.lead
+	}
+}
 
 func (p *openLiteral) fail(err error) error {
 	_ = p.c.lost(err)
@@ -435,14 +445,17 @@ func (w *writer) Write(p []byte) (int, error) {
 const wouldBlockAfter = 250 * time.Millisecond
 
 // stall is a stream in the way that nobody reads.
-type stall struct{ since time.Time }
+type stall struct {
+	since time.Time
+	seen  int64 // octets that had been read by then
+}
 
 func (s *stall) clear() { s.since = time.Time{} }
 
 // wait waits a moment for somebody to read, and gives up when that has been done long enough.
 func (s *stall) wait(cmd *command) error {
-	if s.since.IsZero() {
-		s.since = time.Now()
+	if seen := cmd.conn.read.Load(); s.since.IsZero() || seen != s.seen {
+		s.since, s.seen = time.Now(), seen
 	} else if time.Since(s.since) > wouldBlockAfter {
 		return imap.ErrWouldBlock
 	}

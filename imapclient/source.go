@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,12 +22,12 @@ const interruptGrace = time.Second
 type source struct {
 	nc      net.Conn
 	stall   time.Duration // without progress inside a response
-	counter int64         // octets read
+	counter *atomic.Int64 // octets read
 
 	mu struct {
 		sync.Mutex
 		wait        time.Duration // for the first octet of a response; negative: for ever
-		between     bool // nothing of the next response has been read
+		between     bool          // nothing of the next response has been read
 		interrupted bool
 	}
 }
@@ -45,7 +46,7 @@ func (s *source) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := s.nc.Read(p)
-	s.counter += int64(n)
+	s.counter.Add(int64(n))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n > 0 {
