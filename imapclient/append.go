@@ -3,6 +3,7 @@ package imapclient
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"restante/imap"
@@ -15,8 +16,8 @@ func init() {
 
 // AppendOptions go with a message.
 type AppendOptions struct {
-	Flags []imap.Flag
-	Date  time.Time // the internal date; zero: the server's clock
+	Flags []imap.Flag // \Recent, which only servers set, is left out
+	Date  time.Time   // the internal date; zero: the server's clock
 }
 
 // Append adds a message of exactly size octets to a mailbox (RFC 9051 §6.3.12). Lines have to end
@@ -25,14 +26,14 @@ type AppendOptions struct {
 // any more. Where the server wants to agree first (no LITERAL+), nothing is read of r before it
 // does, which takes somebody who waits.
 //
-// A message that ends before size octets ends the connection, since the announcement cannot be
-// taken back; nothing is appended then. A mailbox that does not exist is an *imap.Error with the
+// A reader that ends before size octets, or does not end behind them, ends the connection, since the
+// announcement cannot be taken back; nothing is appended then. A mailbox that does not exist is an *imap.Error with the
 // code TRYCREATE.
 func (c *Conn) Append(ctx context.Context, mailbox string, r io.Reader, size int64, o *AppendOptions) *PendingAppend {
 	if o == nil {
 		o = new(AppendOptions)
 	}
-	wire := &imapwire.Append{Mailbox: mailbox, Flags: o.Flags, Date: o.Date, Size: size}
+	wire := &imapwire.Append{Mailbox: mailbox, Flags: settable(o.Flags), Date: o.Date, Size: size}
 	cmd := c.newCommand(ctx, wire)
 	cmd.literal = &literalSource{r: r, size: size, trailer: wire.Trailer(), released: make(chan struct{})}
 	v := new(imap.AppendResult)
@@ -52,6 +53,15 @@ func (c *Conn) Append(ctx context.Context, mailbox string, r io.Reader, size int
 		return err
 	}
 	return &PendingAppend{*send(cmd, v)}
+}
+
+// settable returns the flags that a client may set: messages are fetched with \Recent, but it cannot
+// be stored (RFC 3501 §2.3.2).
+func settable(flags []imap.Flag) []imap.Flag {
+	if !slices.ContainsFunc(flags, imap.Recent.Equal) {
+		return flags
+	}
+	return slices.DeleteFunc(slices.Clone(flags), imap.Recent.Equal)
 }
 
 // PendingAppend is an APPEND on its way.

@@ -437,6 +437,8 @@ func TestAppend(t *testing.T) {
 			t.Errorf("behind the message: %q", got)
 		}
 		p.say("$T OK [APPENDUID 9 42] done")
+		p.expect("STORE 1 +FLAGS.SILENT (\\Seen)")
+		p.say("$T OK done")
 		p.expect("APPEND box {100}")
 		p.say("+ go ahead")
 		p.drain()
@@ -447,13 +449,38 @@ func TestAppend(t *testing.T) {
 	if !errors.Is(err, imap.ErrNotFound) || unread.Len() != 5 {
 		t.Fatalf("refused: %v, %d octets left", err, unread.Len())
 	}
-	res, err := k.Append(testCtx(t), "box", strings.NewReader("hello\r\nmore that was not announced"), 7, &AppendOptions{Flags: []imap.Flag{imap.Seen}}).Wait()
+	res, err := k.Append(testCtx(t), "box", strings.NewReader("hello\r\n"), 7, &AppendOptions{Flags: []imap.Flag{imap.Recent, imap.Seen, "\\recent"}}).Wait()
 	if err != nil || res.UIDValidity != 9 || res.UIDs.Min() != 42 {
 		t.Fatalf("%+v, %v", res, err)
+	}
+	if _, err := k.StoreSilent(testCtx(t), imap.Seqs(1), imap.StoreAdd, imap.Seen, imap.Recent).Wait(); err != nil {
+		t.Fatal(err)
 	}
 	_, err = k.Append(testCtx(t), "box", strings.NewReader("too short"), 100, nil).Wait()
 	if err == nil || errors.Is(err, imap.ErrUncertain) || !strings.Contains(err.Error(), "shorter") || k.Err() == nil {
 		t.Fatalf("short: %v; the connection: %v", err, k.Err())
+	}
+}
+
+// A message that is longer than announced is an error. Its last octet is not sent, so that no server
+// can take what was sent for a message.
+func TestAppendTooLong(t *testing.T) {
+	for _, size := range []int{0, 1, 100, 32<<10 - 1, 32 << 10, 32<<10 + 1, 64 << 10, 100000} {
+		sent := make(chan int, 1)
+		f := serve(t, func(p *peer) {
+			p.login()
+			p.expect(fmt.Sprintf("APPEND box {%d+}", size))
+			n, _ := io.Copy(io.Discard, p.r)
+			sent <- int(n)
+		})
+		k := login(t, f)
+		_, err := k.Append(testCtx(t), "box", strings.NewReader(strings.Repeat("x", size+1)), int64(size), nil).Wait()
+		if err == nil || !strings.Contains(err.Error(), "longer than announced") || errors.Is(err, imap.ErrUncertain) {
+			t.Errorf("%d octets: %v", size, err)
+		}
+		if n := <-sent; n > max(size-1, 0) {
+			t.Errorf("%d octets of %d were sent", n, size)
+		}
 	}
 }
 

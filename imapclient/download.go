@@ -1,6 +1,7 @@
 package imapclient
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -24,9 +25,9 @@ type DownloadOptions struct {
 }
 
 // Download writes a section, such as "1.2", "HEADER" or "" for the whole message, to w, in pieces,
-// and returns how many octets it wrote. It does not set \Seen. After a lost connection it goes on
-// where it was, so memory and what has to be fetched again stay small. UID and offset of every
-// piece are checked. A section that does not exist is imap.ErrMissing, a message that does not
+// and returns how many octets it wrote. It does not set \Seen. Two pieces are under way at a time. After
+// a lost connection it goes on behind the last octet that arrived. UID and offset of every piece are
+// checked. A section that does not exist is imap.ErrMissing, a message that does not
 // imap.ErrExpunged. o may be nil.
 func (mb *Mailbox) Download(ctx context.Context, uid imap.UID, section string, w io.Writer, o *DownloadOptions) (int64, error) {
 	if o == nil {
@@ -40,6 +41,7 @@ func (mb *Mailbox) Download(ctx context.Context, uid imap.UID, section string, w
 	if d.section, err = parseSection(section); err != nil {
 		return 0, err
 	}
+	defer d.stop()
 	part, err := d.describe()
 	if err != nil {
 		return 0, err
@@ -91,7 +93,19 @@ type download struct {
 	total   int64
 	piece   []byte
 	end     bool
+	err     error   // behind piece
+	parts   bool    // the server fetches parts
+	chunks  []chunk // under way, in their order
 }
+
+// chunk is a part of a section on its way.
+type chunk struct {
+	at int64
+	s  *Stream[*imap.Message]
+}
+
+// maxChunks is how many are under way at a time.
+const maxChunks = 2
 
 // describe finds the part that the section is the content of, nil when it is something else, and
 // how much there is of it.
@@ -156,58 +170,111 @@ func (d *download) WriteTo(w io.Writer) (total int64, err error) {
 	}
 }
 
-// fetch gets the next piece. The section ends with the first piece that is shorter than asked.
+// fetch gets the next piece: a chunk, or what arrived of one before the connection was lost. The section
+// ends with the first chunk that is shorter than asked.
 func (d *download) fetch() error {
-	item := imap.FetchItem{Name: "BODY", Peek: true, Section: d.section}.WithPartial(d.at, d.o.Chunk)
-	body, err := d.body(item)
-	if err != nil {
-		return err
+	for tries := 0; ; tries++ {
+		if d.err != nil {
+			return d.err
+		}
+		body, err := d.next()
+		if err != nil {
+			d.stop()
+			if len(body) == 0 && d.mb.c.again(d.ctx, err, tries) {
+				continue
+			}
+			if len(body) == 0 || !d.mb.c.again(d.ctx, err, 0) {
+				d.err = err
+			}
+		} else {
+			d.end = d.end || int64(len(body)) < d.o.Chunk
+		}
+		d.at += int64(len(body))
+		if d.o.Max > 0 && d.at > d.o.Max {
+			return &imap.Error{Op: "FETCH", Mailbox: d.mb.name, Status: "OK", Text: "section is longer than allowed", Kind: imap.ErrTooBig}
+		}
+		if d.piece = body; d.o.Progress != nil && len(body) > 0 {
+			d.o.Progress(d.at, d.total)
+		}
+		if len(body) > 0 || d.end {
+			return nil
+		}
 	}
-	n := int64(len(body))
-	d.end = n < d.o.Chunk
-	d.at += n
-	if d.o.Max > 0 && d.at > d.o.Max {
-		return &imap.Error{Op: "FETCH", Mailbox: d.mb.name, Status: "OK", Text: "section is longer than allowed", Kind: imap.ErrTooBig}
-	}
-	d.piece = body
-	if d.o.Progress != nil {
-		d.o.Progress(d.at, d.total)
-	}
-	return nil
 }
 
-// body fetches one piece and checks that it is the one.
-func (d *download) body(item imap.FetchItem) (data []byte, err error) {
-	found := false
-	for m, err := range d.mb.Fetch(d.ctx, imap.UIDs(d.uid), item) {
+// next reads the chunk that is under way, when it has seen to it that one is. With an error it returns
+// what arrived before it.
+func (d *download) next() ([]byte, error) {
+	if err := d.ask(); err != nil {
+		return nil, err
+	}
+	c := d.chunks[0]
+	d.chunks = d.chunks[1:]
+	return d.read(c)
+}
+
+// ask makes sure that a chunk is under way, and, once the server has shown that it fetches parts,
+// another one behind it, so that nothing waits for a round trip.
+func (d *download) ask() error {
+	for {
+		at := d.at
+		if n := len(d.chunks); n > 0 {
+			at = d.chunks[n-1].at + d.o.Chunk
+			if !d.parts || n >= maxChunks || d.total >= 0 && at >= d.total || d.o.Max > 0 && at > d.o.Max {
+				return nil
+			}
+		}
+		item := imap.FetchItem{Name: "BODY", Peek: true, Section: d.section}.WithPartial(at, d.o.Chunk)
+		var s *Stream[*imap.Message]
+		if err := d.mb.with(d.ctx, func(k *Conn) { s = k.Fetch(d.ctx, imap.UIDs(d.uid), item) }); err != nil {
+			return err
+		}
+		d.chunks = append(d.chunks, chunk{at, s})
+	}
+}
+
+// stop gives up what is under way.
+func (d *download) stop() {
+	for _, c := range d.chunks {
+		c.s.Close()
+	}
+	d.chunks = nil
+}
+
+// read reads one chunk and checks that it is the one.
+func (d *download) read(c chunk) (data []byte, err error) {
+	told, found := false, false
+	for m, err := range c.s.All() {
 		if err != nil {
-			return nil, err
+			return data, err
 		}
 		if m.UID != d.uid {
 			continue
 		}
+		told = true
 		b := m.Body(d.section.String())
-		if b.Nil {
+		if b.Nil || b.Origin >= 0 && b.Origin != c.at || found {
 			continue
 		}
-		switch all, err := b.Bytes(); {
-		case err != nil:
-			return nil, err
-		case b.Origin == d.at:
-			data, found = append([]byte(nil), all...), true
-		case b.Origin < 0: // the server does not do partial fetches: this is all of it
-			d.end = true
-			data, found = append([]byte(nil), all[min(d.at, int64(len(all))):]...), true
-			d.o.Chunk = max(d.o.Chunk, int64(len(data))+1)
+		var whole bytes.Buffer
+		_, err := b.WriteTo(&whole)
+		if errors.Is(err, imap.ErrMissing) {
+			continue
+		}
+		if data, found = whole.Bytes(), true; b.Origin < 0 { // the server does not do partial fetches: this is all of it
+			data = data[min(c.at, int64(len(data))):]
+			d.end = err == nil
+		} else {
+			d.parts = true
+		}
+		if err != nil {
+			return data, err
 		}
 	}
-	if !found && d.at > d.o.Offset {
-		return nil, nil // some servers say NIL behind the end
+	if found || d.at > d.o.Offset && (told || d.total >= 0 && d.at >= d.total) {
+		return data, nil // some servers say NIL behind the end
 	}
-	if !found {
-		return nil, d.missing()
-	}
-	return data, nil
+	return nil, d.missing()
 }
 
 func (d *download) missing() error {

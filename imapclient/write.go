@@ -138,19 +138,27 @@ var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 func (c *Conn) writeLiteral(l *literalSource) error {
 	buf := copyBuffers.Get().(*[32 << 10]byte)
 	defer copyBuffers.Put(buf)
-	for left := l.size; left > 0; {
-		n, err := io.ReadFull(l.r, buf[:min(left, int64(len(buf)))])
-		if n > 0 {
-			left -= int64(n)
-			if err := c.write(buf[:n]); err != nil {
-				return err
-			}
+	for left, ended := l.size, false; !ended; {
+		// The last octets are written when it is known that nothing follows them.
+		want := left + 1
+		if want > int64(len(buf)) {
+			want = min(left-1, int64(len(buf)))
 		}
-		if left > 0 && err != nil {
-			if err == io.EOF || err == io.ErrUnexpectedEOF {
-				err = errors.New("it is shorter than announced")
-			}
+		n, err := io.ReadFull(l.r, buf[:want])
+		ended = err == io.EOF || err == io.ErrUnexpectedEOF
+		switch left -= int64(n); {
+		case left < 0:
+			err = errors.New("it is longer than announced")
+		case ended && left > 0:
+			err = errors.New("it is shorter than announced")
+		case ended:
+			err = nil
+		}
+		if err != nil {
 			return &sourceError{err}
+		}
+		if err := c.write(buf[:n]); err != nil {
+			return err
 		}
 	}
 	return c.write([]byte(l.trailer))
