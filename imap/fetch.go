@@ -36,8 +36,11 @@ var (
 	FetchDate      = FetchItem{Name: "INTERNALDATE"}
 	FetchSize      = FetchItem{Name: "RFC822.SIZE"}
 
-	RFC822  = FetchItem{Name: "BODY", Section: &Section{}}                           // BODY[]: sets \Seen
-	Peek    = FetchItem{Name: "BODY", Peek: true, Section: &Section{}}               // BODY.PEEK[]: does not
+	// Peek is the whole message, BODY.PEEK[].
+	Peek = FetchItem{Name: "BODY", Peek: true, Section: &Section{}}
+	// RFC822 is the whole message, BODY[], and marks it as read: the server sets \Seen, unless the
+	// mailbox is selected for reading only. To look at mail without that, use Peek.
+	RFC822  = FetchItem{Name: "BODY", Section: &Section{}}
 	Headers = FetchItem{Name: "BODY", Peek: true, Section: &Section{Text: "HEADER"}} // BODY.PEEK[HEADER]
 )
 
