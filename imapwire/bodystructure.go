@@ -170,6 +170,7 @@ type partNode struct {
 func (p *scanner) structure(d *FetchData, name string, item imap.MessageItems) bool {
 	return p.twice(name, func() bool {
 		p.nodes, p.params, p.unclosed = p.nodes[:0], p.params[:0], false
+		p.strayEmpty()
 		root, ok := p.body(0)
 		if ok {
 			d.Structure, d.Items = p.buildTree(root), d.Items|item
@@ -279,7 +280,7 @@ func (p *scanner) body(depth int) (int, bool) {
 	nodes, params := len(p.nodes), len(p.params)
 	p.space()
 	var ok bool
-	if p.peek() == '(' {
+	if p.strayEmpty(); p.peek() == '(' {
 		ok = p.multipart(self, depth)
 	} else {
 		ok = p.singlePart(self, depth)
@@ -326,7 +327,7 @@ func (p *scanner) multipart(self, depth int) bool {
 	last := -1
 	for {
 		p.space()
-		if p.peek() != '(' {
+		if p.peek() != '(' && !p.strayEmpty() {
 			break
 		}
 		// An empty list where a part is due is one that the server lost.
@@ -495,6 +496,9 @@ func (p *scanner) bodyTail(self, depth int) bool {
 		}
 		p.defect("text without a line count", "")
 	case isMessage(part):
+		if c == '"' && p.strayEmpty() {
+			return p.enclosedAfterEmpty(self, depth)
+		}
 		if c != '(' {
 			if c-'0' < 10 { // lines, and nothing else
 				part.Lines, _ = p.number()
@@ -512,6 +516,17 @@ func (p *scanner) bodyTail(self, depth int) bool {
 	return true
 }
 
+// enclosedAfterEmpty parses what follows an empty string: all that enclosed does, or all but the
+// envelope, for which the empty string stands.
+func (p *scanner) enclosedAfterEmpty(self, depth int) bool {
+	start := p.mark()
+	if p.nodes[self].part.Envelope = p.envelope(); p.nodes[self].part.Envelope == nil {
+		p.rewind(start)
+		p.defect("message without an envelope", "")
+	}
+	return p.enclosedBody(self, depth)
+}
+
 // enclosed parses the envelope, the body and the line count of message/rfc822.
 func (p *scanner) enclosed(self, depth int) bool {
 	e := p.envelope()
@@ -519,6 +534,10 @@ func (p *scanner) enclosed(self, depth int) bool {
 		return false
 	}
 	p.nodes[self].part.Envelope = e
+	return p.enclosedBody(self, depth)
+}
+
+func (p *scanner) enclosedBody(self, depth int) bool {
 	p.space()
 	switch {
 	case p.peek() == ')':
@@ -644,6 +663,7 @@ func (p *scanner) language(part *imap.Part) bool {
 // and returns where the parameters lie in the scratch space.
 func (p *scanner) paramList() (r [2]int, ok bool) {
 	p.space()
+	p.strayEmpty()
 	r = [2]int{len(p.params), len(p.params)}
 	if p.peek() != '(' {
 		v, null, ok := p.nstring()

@@ -11,6 +11,7 @@ func init() { fetchItems.add("ENVELOPE", fetchItem{ask: plainItem, value: (*scan
 
 func (p *scanner) fetchEnvelope(d *FetchData, name string) bool {
 	return p.twice(name, func() bool {
+		p.strayEmpty()
 		e := p.envelope()
 		if e == nil {
 			return false
@@ -118,9 +119,14 @@ func (p *scanner) envelope() *imap.Envelope {
 	if e.RawDate, _, ok = p.nstring(); !ok {
 		return nil
 	}
-	e.Date, _ = maildate.Parse(e.RawDate)
+	e.Date, _ = maildate.Parse(colons(e.RawDate))
+	p.space()
+	quoted := p.peek() == '"' || p.peek() == '{'
 	if e.RawSubject, null, ok = p.nstring(); !ok {
 		return nil
+	}
+	if p.atoms && !quoted && !null {
+		e.RawSubject += p.moreWords()
 	}
 	e.HasSubject = !null
 	e.Subject = p.decode(e.RawSubject)
@@ -130,6 +136,9 @@ func (p *scanner) envelope() *imap.Envelope {
 	for i := range lists {
 		if p.space(); p.peek() == ')' {
 			break
+		}
+		if p.peek() == '"' && p.values() > len(lists)-i+2 {
+			p.strayEmpty()
 		}
 		if i > 0 && p.sameList(lists[i-1]) {
 			lists[i] = lists[i-1]
@@ -190,6 +199,10 @@ func (p *scanner) addressList() (l span, ok bool) {
 	if p.null() {
 		return l, true
 	}
+	if p.atoms && p.bareAddress() {
+		l.last, l.end = len(p.addrs), p.i
+		return l, true
+	}
 	if !p.take('(') {
 		return l, false
 	}
@@ -235,6 +248,61 @@ func (p *scanner) addressList() (l span, ok bool) {
 			p.defect("NIL among addresses", "NIL")
 		}
 	}
+}
+
+// bareAddress consumes what some servers have for a list: a string, of which "" is no address, or an
+// address that is in no list.
+func (p *scanner) bareAddress() bool {
+	start := p.mark()
+	if p.take('(') {
+		single := p.peek() != '(' && p.peek() != ')'
+		if p.rewind(start); !single {
+			return false
+		}
+		a, ok := p.address()
+		if !ok {
+			p.rewind(start)
+			return false
+		}
+		p.defect("address without a list", p.near(start.i))
+		p.addrs = append(p.addrs, a)
+		return true
+	}
+	v, _, ok := p.nstring()
+	if !ok {
+		return false
+	}
+	p.defect("string for addresses", v)
+	if v = strings.Trim(v, "<> "); v != "" {
+		a := imap.Address{Mailbox: v}
+		if at := strings.LastIndexByte(v, '@'); at >= 0 {
+			a.Mailbox, a.Host = v[:at], v[at+1:]
+		}
+		p.addrs = append(p.addrs, a)
+	}
+	return true
+}
+
+// moreWords consumes the words of a text without quotes, up to what can be no text.
+func (p *scanner) moreWords() string {
+	start := p.i
+	for {
+		end := p.i
+		if p.null() || p.word() == "" {
+			p.i = end
+			return strings.TrimRight(p.s[start:end], " ")
+		}
+	}
+}
+
+// values returns how many values there are up to the end of the list; it consumes nothing.
+func (p *scanner) values() (n int) {
+	start := p.mark()
+	for p.space(); !p.atEnd() && p.peek() != ')' && p.skip(); p.space() {
+		n++
+	}
+	p.rewind(start)
+	return n
 }
 
 // address parses

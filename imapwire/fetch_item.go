@@ -159,26 +159,33 @@ func (p *scanner) item(d *FetchData, name string) bool {
 	if item.value(p, d, name) {
 		return true
 	}
-	p.rewind(start)
+	if p.rewind(start); p.peek() != '[' {
+		if p.space(); p.peek() == ')' { // the item is as if it were not there
+			p.defect("no value", name)
+			return true
+		}
+		p.rewind(start)
+	}
 	return false
 }
 
-// twice runs a parser by the normal rules and, when that fails, by the repair rules.
+// twice runs a parser by the normal rules and, when that fails, by the two sets of repair rules.
 func (p *scanner) twice(where string, parse func() bool) bool {
 	outer, start := p.where, p.mark()
 	p.where = where
 	ok := parse()
-	if !ok {
-		p.rewind(start)
-		p.repair = true
-		if ok = parse(); ok {
-			if len(p.defects) == start.defects {
-				p.defect("repaired", p.s[start.i:p.i])
-			}
-		} else {
-			p.rewind(start)
+	for _, p.repair = range [...]bool{true, false} {
+		if ok {
+			break
 		}
-		p.repair = false
+		p.rewind(start)
+		p.atoms = !p.repair
+		if ok = parse(); ok && len(p.defects) == start.defects {
+			p.defect("repaired", p.s[start.i:p.i])
+		}
+	}
+	if p.repair, p.atoms = false, false; !ok {
+		p.rewind(start)
 	}
 	p.where = outer
 	return ok

@@ -10,6 +10,9 @@ func init() { fetchItems.add("MODSEQ", fetchItem{value: (*scanner).modSeq}) }
 //
 // Servers that do not know send 0 or -1.
 func (p *scanner) modSeq(d *FetchData, _ string) bool {
+	if p.emptyList() {
+		return true
+	}
 	paren := p.take('(')
 	n, ok := p.number()
 	if !ok || paren && !p.take(')') {

@@ -242,9 +242,12 @@ func (p *scanner) content(d *FetchData, b *imap.BodySection) bool {
 		data, at, ok := p.literalData()
 		switch {
 		case ok && data != nil:
-			b.SetBytes(data)
+			if b.SetBytes(data); !p.atEnd() && !stop(p.s[p.i]) {
+				b.SetBytes(append(data[:len(data):len(data)], p.uncounted(string(data), true)...))
+			}
 		case ok:
-			b.SetBytes([]byte(p.s[at:p.i]))
+			v := p.s[at:p.i]
+			b.SetBytes([]byte(v + p.uncounted(v, true)))
 		case p.open && strings.IndexByte(p.s[start:], '\n') == len(p.s)-start-1:
 			size, _ := announced([]byte(p.s[start:]))
 			b.Stream(size, nil)
@@ -263,6 +266,10 @@ func (p *scanner) content(d *FetchData, b *imap.BodySection) bool {
 			return ok
 		})
 	case p.null():
+		b.Nil = true
+		return true
+	case c == ')':
+		p.defect("no value", "BODY")
 		b.Nil = true
 		return true
 	}

@@ -76,7 +76,10 @@ func (p *scanner) flagWord() string {
 		if p.peek() == '\\' {
 			p.defect("no space between flags", p.near(start))
 		}
-		return p.s[start:p.i]
+		if w := p.s[start:p.i]; len(w) != 3 || !strings.EqualFold(w, "NIL") {
+			return w
+		}
+		p.defect("NIL for a flag", "NIL")
 	}
 }
 

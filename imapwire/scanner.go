@@ -18,12 +18,14 @@ import (
 // Its methods consume nothing when they report false, except where they say so. Two sets of rules
 // exist. The normal ones take what the grammar allows, any number of spaces and any spelling of
 // NIL. The repair rules are for a second attempt at a value whose structure did not come out: they
-// guess which quotes belong to the text, and take atoms for strings.
+// guess which quotes belong to the text, and take atoms for strings. A third attempt takes atoms for
+// strings and believes the quotes.
 type scanner struct {
 	s      string
 	i      int
 	cuts   []cut
 	repair bool
+	atoms  bool // the third attempt; repair is false then
 	// unclosed says that a part of the body structure has no end.
 	unclosed bool
 	open     bool // s ends in the announcement of a literal whose octets are not in the frame
@@ -64,7 +66,7 @@ const inlineLiteral = 256
 
 // load makes the text of a frame.
 func (p *scanner) load(frame []byte) {
-	p.i, p.cuts, p.repair, p.open = 0, p.cuts[:0], false, false
+	p.i, p.cuts, p.repair, p.atoms, p.open = 0, p.cuts[:0], false, false, false
 	line := trimLineEnd(frame)
 	if bytes.IndexByte(line, '\n') < 0 && !bytes.HasSuffix(line, []byte("}")) {
 		p.s = string(line)
@@ -227,7 +229,7 @@ func (p *scanner) nstring() (v string, null, ok bool) {
 	if p.null() {
 		return "", true, true
 	}
-	if p.repair {
+	if p.repair || p.atoms {
 		start := p.i
 		if v = p.word(); v != "" {
 			p.defect("string without quotes", p.near(start))
@@ -378,10 +380,48 @@ func (p *scanner) literal() (string, bool) {
 		p.i = start
 		return "", false
 	}
+	v := p.s[at:p.i]
 	if data != nil {
-		return string(data), true
+		v = string(data)
 	}
-	return p.s[at:p.i], true
+	if more := p.uncounted(v, false); more != "" {
+		return v + more, true
+	}
+	return v, true
+}
+
+// uncounted consumes and returns what a literal lacks because the server has counted characters for
+// octets; "" when what follows can follow a literal. With open it may lack more than the text has.
+func (p *scanner) uncounted(v string, open bool) string {
+	if p.atEnd() || stop(p.s[p.i]) && !p.repair {
+		return ""
+	}
+	whole := v + p.s[p.i:min(len(p.s), p.i+3*len(v))]
+	end := 0
+	for range len(v) {
+		_, size := utf8.DecodeRuneInString(whole[end:])
+		end += size
+	}
+	more := end - len(v)
+	next := p.i + more
+	if more <= 0 || next < len(p.s) && !stop(p.s[next]) || next == len(p.s) && !open {
+		return ""
+	}
+	p.defect("literal counted in characters", p.near(p.i))
+	p.i = next
+	return whole[len(v):end]
+}
+
+// strayEmpty consumes an empty string in front of a list, where only the list has a place.
+func (p *scanner) strayEmpty() bool {
+	p.space()
+	rest, ok := strings.CutPrefix(p.s[p.i:], `""`)
+	if rest = strings.TrimLeft(rest, " "); !ok || rest == "" || rest[0] != '(' {
+		return false
+	}
+	p.defect("empty string in front of a list", p.near(p.i))
+	p.i = len(p.s) - len(rest)
+	return true
 }
 
 // literalData consumes a literal. Its octets are data, or those of the text from at on.
