@@ -34,6 +34,9 @@ type Conn struct {
 		message *imap.Message
 	}
 	now view // as of the last response
+	// said is what the server has said for people to read, or in no form at all, since the last reply:
+	// mostly the reason of the refusal that follows.
+	said string
 	// dropped counts the octets that were read since there is a reply that nobody wants.
 	dropped int64
 	tasks   sync.WaitGroup
@@ -399,6 +402,9 @@ func (c *Conn) status(r *imapwire.StatusResponse) error {
 
 // alerted passes on what people should read (RFC 9051 §7.1, ALERT).
 func (c *Conn) alerted(r *imapwire.StatusResponse) {
+	if r.Code == imap.CodeAlert || r.Status == "NO" || r.Status == "BAD" {
+		c.hear(r.Text)
+	}
 	if r.Code != imap.CodeAlert {
 		return
 	}
@@ -406,6 +412,31 @@ func (c *Conn) alerted(r *imapwire.StatusResponse) {
 	if f := c.alertFunc(); f != nil {
 		f(r.Text)
 	}
+}
+
+// hear remembers what the server says beside its replies.
+func (c *Conn) hear(text string) {
+	const enough = 500
+	if c.said != "" {
+		text = c.said + "; " + text
+	}
+	c.said = text[:min(len(text), enough)]
+}
+
+// because adds what was heard to a refusal.
+func (c *Conn) because(err error) {
+	var e *imap.Error
+	if c.said != "" && errors.As(err, &e) {
+		if e.Kind == nil {
+			e.Kind = imapwire.ErrorKind("", c.said)
+		}
+		if e.Text == "" {
+			e.Text = c.said
+		} else {
+			e.Text += " (" + c.said + ")"
+		}
+	}
+	c.said = ""
 }
 
 func (c *Conn) alertFunc() func(string) {
@@ -420,6 +451,7 @@ func (c *Conn) complete(cmd *command, r *imapwire.StatusResponse) error {
 	if r.Status != "OK" && r.Status != "PREAUTH" {
 		err = statusError(cmd.wire.Name(), cmd.mailbox(), r)
 	}
+	c.because(err)
 	if cmd.end != nil {
 		err = cmd.end(r, err)
 	}

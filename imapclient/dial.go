@@ -120,6 +120,9 @@ func (c *Conn) secure(ctx context.Context) error {
 		}
 		return fmt.Errorf("imapclient: %s greets with PREAUTH, which rules out STARTTLS: %w", c.host, imap.ErrInsecure)
 	}
+	if c.o.AllowPlain && c.o.InsecureSkipSTARTTLS {
+		return nil
+	}
 	if err := c.needCaps(ctx); err != nil {
 		return err
 	}

@@ -16,6 +16,11 @@ type Options struct {
 	// imap:// needs STARTTLS, on loopback too.
 	AllowPlain bool
 
+	// InsecureSkipSTARTTLS, with AllowPlain, leaves STARTTLS out on imap:// even where the server offers
+	// it: the password and all mail can be read, and changed, on the way. It is for servers whose
+	// STARTTLS is broken, on a network that is trusted.
+	InsecureSkipSTARTTLS bool
+
 	DialContext func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// ID is what the client tells of itself after login (RFC 2971); some servers refuse to select

@@ -102,6 +102,9 @@ func (c *Conn) lost(err error) error {
 		err = errTimeout
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
 		err = errors.New("closed by the server")
+		if c.said != "" {
+			err = &imap.Error{Status: "BYE", Text: c.said, Kind: imapwire.ErrorKind("", c.said)}
+		}
 	}
 	c.fail(err)
 	return err
@@ -211,13 +214,15 @@ func (c *Conn) continued(d *imapwire.FetchData) error {
 	return c.route(d)
 }
 
-// stray deals with a line that is no response. One that has a BYE in it ends the session; any
-// other is skipped.
+// stray deals with a line that is no response. One that has a BYE in it, or a known refusal before the
+// login, ends the session; any other is skipped, but may be the reason for what follows.
 func (c *Conn) stray(frame []byte) error {
 	line := strings.TrimSpace(string(frame[:min(len(frame), 500)]))
-	if strings.Contains(line, "* BYE") {
-		return &imap.Error{Status: "BYE", Text: line, Kind: imapwire.ErrorKind("", line)}
+	kind := imapwire.ErrorKind("", line)
+	if strings.Contains(line, "* BYE") || kind != nil && !c.Authenticated() {
+		return &imap.Error{Status: "BYE", Text: line, Kind: kind}
 	}
+	c.hear(line)
 	return nil
 }
 
