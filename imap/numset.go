@@ -57,10 +57,21 @@ func UIDRange(first, last UID) (s UIDSet) { s.AddRange(first, last); return s }
 func SeqRange(first, last SeqNum) (s SeqSet) { s.AddRange(first, last); return s }
 
 func setOf[T Num](nums []T) (s Set[T]) {
-	for _, n := range nums {
-		s.Add(n)
-	}
+	ascending(nums, s.Add)
 	return s
+}
+
+// ascending calls add with the numbers in ascending order, in which each costs the same to add to a
+// set. Those that stand in any other order are sorted first.
+func ascending[T Num](nums []T, add func(T)) {
+	order := func(a, b T) int { return cmp.Compare(key(a), key(b)) }
+	if !slices.IsSortedFunc(nums, order) {
+		nums = slices.Clone(nums)
+		slices.SortFunc(nums, order)
+	}
+	for _, n := range nums {
+		add(n)
+	}
 }
 
 // key orders numbers with "*" (0) last.
@@ -225,9 +236,15 @@ func (s Set[T]) Equal(t Set[T]) bool { return slices.Equal(s.ranges, t.ranges) }
 
 // Union returns the numbers of either set.
 func (s Set[T]) Union(t Set[T]) Set[T] {
-	out := s.Clone()
-	for _, r := range t.ranges {
-		out.AddRange(r.First, r.Last)
+	out := Set[T]{make([]Range[T], 0, len(s.ranges)+len(t.ranges))}
+	for a, b := s.ranges, t.ranges; len(a)+len(b) > 0; {
+		if len(b) == 0 || len(a) > 0 && key(a[0].First) <= key(b[0].First) {
+			out.AddRange(a[0].First, a[0].Last)
+			a = a[1:]
+		} else {
+			out.AddRange(b[0].First, b[0].Last)
+			b = b[1:]
+		}
 	}
 	return out
 }

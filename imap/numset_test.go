@@ -98,3 +98,26 @@ func TestSetModel(t *testing.T) {
 		check("intersect", a.Intersect(b), func(u UID) bool { return ma[u] && mb[u] })
 	}
 }
+
+// A set of many numbers costs as many additions at its end, whatever their order.
+func TestSetOfAnyOrder(t *testing.T) {
+	for _, nums := range [][]UID{{1, 2, 3}, {3, 2, 1}, {5, 0, 5, 1}, {}} {
+		given, last := slices.Clone(nums), uint32(0)
+		steps := 0
+		ascending(nums, func(u UID) {
+			if steps++; steps > 1 && key(u) < last {
+				t.Errorf("%v: %d is added behind a higher one", nums, u)
+			}
+			last = key(u)
+		})
+		if steps != len(nums) || !slices.Equal(given, nums) {
+			t.Errorf("%v: %d steps; %v", given, steps, nums)
+		}
+	}
+	if s := UIDs(9, 3, 0, 5, 4, 3); s.String() != "3:5,9,*" {
+		t.Error(s)
+	}
+	if s := UIDs(9, 3).Union(UIDs(2, 4, 8, 0)); s.String() != "2:4,8:9,*" {
+		t.Error(s)
+	}
+}

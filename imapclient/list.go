@@ -70,6 +70,7 @@ func (c *Conn) list(ctx context.Context, wire *imapwire.List) *Stream[*imap.Mail
 	cmd := c.newCommand(ctx, wire)
 	s := newStream[*imap.MailboxInfo](cmd)
 	var all []*imap.MailboxInfo
+	names := make(nameIndex)
 	cmd.data = func(r imapwire.Response) bool {
 		switch r := r.(type) {
 		case *imapwire.ListData:
@@ -81,17 +82,16 @@ func (c *Conn) list(ctx context.Context, wire *imapwire.List) *Stream[*imap.Mail
 				info.Subscribed = true
 			}
 			if wire.Return.Status != 0 {
+				names.add(info.Name, len(all))
 				all = append(all, info)
 			} else {
 				s.put(info)
 			}
 			return true
 		case *imapwire.StatusData:
-			for _, m := range all {
-				if m.Status == nil && sameMailbox(m.Name, r.Mailbox) {
-					m.Status = &r.Status
-					return true
-				}
+			if i, ok := names.find(r.Mailbox); ok && all[i].Status == nil {
+				all[i].Status = &r.Status
+				return true
 			}
 		}
 		return false
@@ -116,16 +116,7 @@ func (c *Conn) listPlain(ctx context.Context, pattern string, o ListOptions) ite
 		if err == nil && o.Subscribed {
 			err = subErr
 		}
-		for _, s := range subs {
-			i := slices.IndexFunc(all, func(m *imap.MailboxInfo) bool { return sameMailbox(m.Name, s.Name) })
-			switch {
-			case i >= 0:
-				all[i].Subscribed = true
-			case o.Subscribed && !s.HasAttr(imap.AttrNoselect): // with it, it is only the parent of one
-				s.Attrs = append(s.Attrs, imap.AttrNonExistent)
-				all = append(all, s)
-			}
-		}
+		all = subscribe(all, subs, o.Subscribed)
 		if o.Subscribed {
 			all = slices.DeleteFunc(all, func(m *imap.MailboxInfo) bool { return !m.Subscribed })
 		}
@@ -134,6 +125,50 @@ func (c *Conn) listPlain(ctx context.Context, pattern string, o ListOptions) ite
 		}
 		yieldAll(all, err, yield)
 	}
+}
+
+// nameIndex is where mailboxes are in a list, by name.
+type nameIndex map[string]int
+
+// inboxed returns a name as the index has it: INBOX has no case.
+func inboxed(name string) string {
+	if sameMailbox(name, imap.Inbox) {
+		return imap.Inbox
+	}
+	return name
+}
+
+// add notes a place. Of several with one name the first counts.
+func (x nameIndex) add(name string, i int) {
+	name = inboxed(name)
+	if _, had := x[name]; !had {
+		x[name] = i
+	}
+}
+
+func (x nameIndex) find(name string) (i int, ok bool) {
+	i, ok = x[inboxed(name)]
+	return i, ok
+}
+
+// subscribe marks the mailboxes that LSUB has, and with missing adds those that only it has.
+func subscribe(all, subs []*imap.MailboxInfo, missing bool) []*imap.MailboxInfo {
+	names := make(nameIndex, len(all))
+	for i, m := range all {
+		names.add(m.Name, i)
+	}
+	for _, s := range subs {
+		i, ok := names.find(s.Name)
+		switch {
+		case ok:
+			all[i].Subscribed = true
+		case missing && !s.HasAttr(imap.AttrNoselect): // with it, it is only the parent of one
+			s.Attrs = append(s.Attrs, imap.AttrNonExistent)
+			names.add(s.Name, len(all))
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // addStatus asks for the status of every mailbox, in one go. One that refuses has none.

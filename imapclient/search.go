@@ -105,6 +105,9 @@ type search struct {
 	o    SearchOptions
 	out  SearchData
 	told imapwire.ESearchItems
+
+	last       uint32   // the highest of the numbers so far
+	disordered []uint32 // those from the first on that is not higher than all before it
 }
 
 func (s *search) data(r imapwire.Response, tag string) bool {
@@ -113,16 +116,7 @@ func (s *search) data(r imapwire.Response, tag string) bool {
 		if r.Name != "SEARCH" {
 			return false
 		}
-		for _, n := range r.Nums {
-			if n == 0 {
-				continue
-			}
-			if s.wire.UID {
-				s.out.UIDs.Add(imap.UID(n))
-			} else {
-				s.out.Seqs.Add(imap.SeqNum(n))
-			}
-		}
+		s.add(r.Nums)
 		return true
 	case *imapwire.ESearchData:
 		if r.Tag != tag && r.Tag != "" {
@@ -132,6 +126,38 @@ func (s *search) data(r imapwire.Response, tag string) bool {
 		return true
 	}
 	return false
+}
+
+// add takes the numbers of a SEARCH. They may come in any order, and in any number of responses.
+func (s *search) add(nums []uint32) {
+	for i, n := range nums {
+		switch {
+		case n == 0:
+		case n <= s.last || len(s.disordered) > 0:
+			s.disordered = append(s.disordered, nums[i:]...)
+			return
+		case s.wire.UID:
+			s.out.UIDs.Add(imap.UID(n))
+		default:
+			s.out.Seqs.Add(imap.SeqNum(n))
+		}
+		s.last = max(s.last, n)
+	}
+}
+
+// order adds the numbers from the first on that came behind a higher one.
+func order[T imap.Num](set imap.Set[T], nums []uint32) imap.Set[T] {
+	if len(nums) == 0 {
+		return set
+	}
+	slices.Sort(nums)
+	var more imap.Set[T]
+	for _, n := range nums {
+		if n != 0 {
+			more.Add(T(n))
+		}
+	}
+	return set.Union(more)
 }
 
 // esearch takes an ESEARCH. What its numbers are, the command knows: some servers leave UID out.
@@ -170,6 +196,12 @@ func convert[To, From imap.Num](s imap.Set[From]) (out imap.Set[To]) {
 
 // finish fills in what a server without ESEARCH does not count.
 func (s *search) finish() {
+	if s.wire.UID {
+		s.out.UIDs = order(s.out.UIDs, s.disordered)
+	} else {
+		s.out.Seqs = order(s.out.Seqs, s.disordered)
+	}
+	s.disordered = nil
 	n, low, high := s.out.UIDs.Len(), uint32(s.out.UIDs.Min()), uint32(s.out.UIDs.Max())
 	if !s.wire.UID {
 		n, low, high = s.out.Seqs.Len(), uint32(s.out.Seqs.Min()), uint32(s.out.Seqs.Max())

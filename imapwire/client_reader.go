@@ -46,6 +46,7 @@ type ResponseReader struct {
 
 	inline int64 // octets of the literals in the response so far
 	used   int   // octets of the response without literals, in the frames returned so far
+	cut    bool  // the frame returned last is the first part of a SEARCH, whose rest begins at r
 	lit    Literal
 
 	idle [idleSize]byte
@@ -77,12 +78,21 @@ func (r *ResponseReader) Buffered() int { return r.w - r.r }
 // returned. After an error of the connection between two responses, such as a deadline, it can be
 // called again.
 //
+// A long SEARCH is returned in pieces as it arrives, each of which is a SEARCH itself: that it may
+// come in any number of responses, everybody knows who asks for one (RFC 3501 §7.2.5).
+//
 // The frame is valid until the next call, on the literal or on the reader.
 func (r *ResponseReader) ReadResponse() (frame []byte, lit *Literal, err error) {
 	for r.lit.src != nil {
 		if _, _, err := r.Next(); err != nil {
 			return nil, nil, err
 		}
+	}
+	if r.cut {
+		r.cut = false
+		r.r -= len(searchName)
+		copy(r.buf[r.r:], searchName)
+		return r.scan()
 	}
 	r.inline, r.used = 0, 0
 	for r.r < r.w && r.buf[r.r] == 0 {
@@ -126,6 +136,9 @@ func (r *ResponseReader) scan() (frame []byte, lit *Literal, err error) {
 			return nil, nil, ErrLineTooLong
 		}
 		if i < 0 {
+			if piece := r.searchPiece(); piece != nil {
+				return piece, nil, nil
+			}
 			shift := r.start
 			if err := r.grow(); err != nil {
 				return nil, nil, err
@@ -163,6 +176,28 @@ func (r *ResponseReader) scan() (frame []byte, lit *Literal, err error) {
 	}
 }
 
+// searchName begins the response that is cut into pieces of at least so many octets.
+const (
+	searchName = "* SEARCH"
+	pieceSize  = clientBufferSize / 2
+)
+
+// searchPiece returns what has arrived of a long SEARCH, up to a space, and nil of anything else. The
+// rest is a SEARCH of its own when it is read: its first octets stand where this one's last ones do.
+func (r *ResponseReader) searchPiece() []byte {
+	b := r.buf[r.start:r.w]
+	if len(b) < pieceSize || string(b[:len(searchName)]) != searchName || bytes.IndexByte(b, '(') >= 0 {
+		return nil
+	}
+	end := bytes.LastIndexByte(b, ' ')
+	if end < 2*len(searchName) {
+		return nil
+	}
+	r.used += end - len(searchName)
+	r.r, r.cut = r.start+end, true
+	return b[:end:end]
+}
+
 // literals reports whether the response that is being read can hold literals. A status response
 // cannot: what looks like an announcement at its end is text (RFC 9051 §7.1).
 func (r *ResponseReader) literals() bool {
@@ -194,7 +229,11 @@ func (r *ResponseReader) literals() bool {
 // Detach leaves the last frame to the caller for good: the reader goes on in another buffer. It is
 // not for a frame of up to 64 octets, which may lie in the few octets that the reader waits with.
 func (r *ResponseReader) Detach() {
-	rest := r.buf[r.r:r.w]
+	before := 0 // octets that the rest of a SEARCH is to begin with
+	if r.cut {
+		before = len(searchName)
+	}
+	rest := r.buf[r.r-before : r.w]
 	s, b := (*slab)(nil), []byte(nil)
 	if len(rest) < clientBufferSize {
 		s = clientBuffers.get()
@@ -203,7 +242,7 @@ func (r *ResponseReader) Detach() {
 		b = make([]byte, 2*len(rest))
 	}
 	n := copy(b, rest)
-	r.slab, r.buf, r.start, r.r, r.w = s, b, 0, 0, n
+	r.slab, r.buf, r.start, r.r, r.w = s, b, 0, before, n
 }
 
 // wait reads the first octets of a response. Nothing is buffered.

@@ -135,6 +135,74 @@ func TestResponseReaderSizes(t *testing.T) {
 	}
 }
 
+// A long SEARCH comes in pieces that each can be parsed, and needs no buffer of its own. Its length is
+// limited as a whole.
+func TestResponseReaderSearch(t *testing.T) {
+	for _, tail := range []string{"", " (MODSEQ 917162500)", " ", " x"} {
+		in := []byte("* OK\r\n* SEARCH")
+		for n := range uint32(200000) {
+			in = fmt.Append(in, " ", 1+n*7%999983)
+		}
+		in = append(in, tail+"\r\n* 1 EXISTS\r\n"...)
+		for _, src := range []io.Reader{bytes.NewReader(in), iotest.HalfReader(bytes.NewReader(in)), iotest.DataErrReader(bytes.NewReader(in))} {
+			r := NewResponseReader(src, ResponseReaderOptions{})
+			n, pieces := uint32(0), 0
+			for {
+				frame, _, err := r.ReadResponse()
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := ParseResponse(frame, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if pieces%3 == 1 {
+					r.Detach()
+				}
+				if _, ok := resp.(*ExistsData); ok {
+					break
+				}
+				d, ok := resp.(*SearchData)
+				if !ok {
+					if raw, ok := resp.(*RawData); ok && tail != " x" {
+						t.Fatalf("%q: %.100q", tail, raw.Text)
+					}
+					continue
+				}
+				pieces++
+				if len(r.buf) > clientBufferSize {
+					t.Fatalf("a buffer of %d octets", len(r.buf))
+				}
+				for _, got := range d.Nums {
+					if got != 1+n*7%999983 {
+						t.Fatalf("%q: number %d is %d", tail, n, got)
+					}
+					n++
+				}
+				if d.ModSeq != 0 && (d.ModSeq != 917162500 || n != 200000) {
+					t.Errorf("MODSEQ %d after %d numbers", d.ModSeq, n)
+				}
+			}
+			if n != 200000 && tail != " x" || pieces < 5 {
+				t.Errorf("%q: %d numbers in %d pieces", tail, n, pieces)
+			}
+		}
+		for limit, want := range map[int]error{len(in): nil, len(in) / 2: ErrLineTooLong} {
+			r := NewResponseReader(bytes.NewReader(in), ResponseReaderOptions{MaxLine: limit})
+			err := error(nil)
+			for err == nil {
+				_, _, err = r.ReadResponse()
+			}
+			if want == nil {
+				want = io.EOF
+			}
+			if err != want {
+				t.Errorf("limit %d: %v", limit, err)
+			}
+		}
+	}
+}
+
 func TestResponseLiteralWriteTo(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789abcdef"), 50000)
 	in := fmt.Sprintf("* 1 FETCH (BODY[] {%d}\r\n%s UID 7)\r\n", len(body), body)

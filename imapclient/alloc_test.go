@@ -1,0 +1,47 @@
+//go:build !race
+
+package imapclient
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"testing"
+
+	"restante/imap"
+)
+
+// mallocs returns how many allocations f makes.
+func mallocs(f func()) float64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return float64(after.Mallocs - before.Mallocs)
+}
+
+// A message of a list of mail, with flags, date and size, costs at most five allocations in all of the
+// client.
+func TestEnvelopeAllocations(t *testing.T) {
+	const count = 5000
+	var b bytes.Buffer
+	for i := 1; i <= count; i++ {
+		fmt.Fprintf(&b, `* %d FETCH (UID %d FLAGS (\Seen $Junk) INTERNALDATE "06-May-2024 10:00:00 +0200" RFC822.SIZE %d ENVELOPE ("Mon, 6 May 2024 10:%02d:00 +0200" "Re: the quarterly report, number %d, with some more words" (("Ann Lee" NIL "ann" "example.org")) (("Ann Lee" NIL "ann" "example.org")) (("Ann Lee" NIL "ann" "example.org")) (("Bob" NIL "bob" "example.org")("Carol Miller" NIL "carol.miller" "corp.example.org")) ((NIL NIL "team" "lists.example.org")) NIL "<20240506.%d@mail.example.org>" "<20240506.%d.reply@mail.example.org>"))`+"\r\n",
+			i, i+1000, 4000+i, i%60, i, i, i)
+	}
+	k := cannedConn(t, b.Bytes())
+	n := 0
+	got := mallocs(func() {
+		for m, err := range k.Fetch(t.Context(), imap.UIDRange(1, 0), imap.FetchFlags, imap.FetchDate, imap.FetchSize, imap.FetchEnvelope).All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m.Envelope != nil {
+				n++
+			}
+		}
+	})
+	if got /= count; n != count || got > 5.1 {
+		t.Errorf("%d messages, %.2f allocations each", n, got)
+	}
+}
