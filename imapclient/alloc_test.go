@@ -20,14 +20,18 @@ func mallocs(f func()) float64 {
 	return float64(after.Mallocs - before.Mallocs)
 }
 
-// A message of a list of mail, with flags, date and size, costs at most five allocations in all of the
-// client.
+// A message of a list of mail, with flags, date and size, costs at most four allocations on average in
+// all of the client, also when a third of the subjects have to be decoded.
 func TestEnvelopeAllocations(t *testing.T) {
 	const count = 5000
 	var b bytes.Buffer
 	for i := 1; i <= count; i++ {
-		fmt.Fprintf(&b, `* %d FETCH (UID %d FLAGS (\Seen $Junk) INTERNALDATE "06-May-2024 10:00:00 +0200" RFC822.SIZE %d ENVELOPE ("Mon, 6 May 2024 10:%02d:00 +0200" "Re: the quarterly report, number %d, with some more words" (("Ann Lee" NIL "ann" "example.org")) (("Ann Lee" NIL "ann" "example.org")) (("Ann Lee" NIL "ann" "example.org")) (("Bob" NIL "bob" "example.org")("Carol Miller" NIL "carol.miller" "corp.example.org")) ((NIL NIL "team" "lists.example.org")) NIL "<20240506.%d@mail.example.org>" "<20240506.%d.reply@mail.example.org>"))`+"\r\n",
-			i, i+1000, 4000+i, i%60, i, i, i)
+		subject := "Re: the quarterly report"
+		if i%3 == 0 { // as in real mail
+			subject = "Re: =?utf-8?q?der_Vierteljahresbericht_f=C3=BCr?="
+		}
+		fmt.Fprintf(&b, `* %d FETCH (UID %d FLAGS (\Seen $Junk) INTERNALDATE "06-May-2024 10:00:00 +0200" RFC822.SIZE %d ENVELOPE ("Mon, 6 May 2024 10:%02d:00 +0200" "%s, number %d, with some more words" (("Ann Lee" NIL "ann" "example.org")) (("Ann Lee" NIL "ann" "example.org")) (("Ann Lee" NIL "ann" "example.org")) (("Bob" NIL "bob" "example.org")("Carol Miller" NIL "carol.miller" "corp.example.org")) ((NIL NIL "team" "lists.example.org")) NIL "<20240506.%d@mail.example.org>" "<20240506.%d.reply@mail.example.org>"))`+"\r\n",
+			i, i+1000, 4000+i, i%60, subject, i, i, i)
 	}
 	k := cannedConn(t, b.Bytes())
 	n := 0
@@ -41,7 +45,7 @@ func TestEnvelopeAllocations(t *testing.T) {
 			}
 		}
 	})
-	if got /= count; n != count || got > 5.1 {
+	if got /= count; n != count || got > 4 {
 		t.Errorf("%d messages, %.2f allocations each", n, got)
 	}
 }

@@ -114,7 +114,7 @@ func (p *scanner) envelope() *imap.Envelope {
 	if !p.take('(') {
 		return nil
 	}
-	e := &imap.Envelope{}
+	var e imap.Envelope
 	var ok, null bool
 	if e.RawDate, _, ok = p.nstring(); !ok {
 		return nil
@@ -164,16 +164,39 @@ func (p *scanner) envelope() *imap.Envelope {
 		}
 	}
 
-	addrs := make([]imap.Address, len(p.addrs))
+	out, addrs := newEnvelope(len(p.addrs))
+	*out = e
 	copy(addrs, p.addrs)
 	clear(p.addrs)
 	p.addrs = p.addrs[:0]
-	for i, list := range [...]*[]imap.Address{&e.From, &e.Sender, &e.ReplyTo, &e.To, &e.Cc, &e.Bcc} {
+	for i, list := range [...]*[]imap.Address{&out.From, &out.Sender, &out.ReplyTo, &out.To, &out.Cc, &out.Bcc} {
 		if l := lists[i]; l.first < l.last {
 			*list = addrs[l.first:l.last:l.last]
 		}
 	}
-	return e
+	return out
+}
+
+// newEnvelope returns an envelope and room for so many addresses; when they are few, that is one
+// allocation.
+func newEnvelope(addrs int) (*imap.Envelope, []imap.Address) {
+	switch {
+	case addrs == 0:
+		return new(imap.Envelope), nil
+	case addrs <= 2:
+		b := new(struct {
+			e imap.Envelope
+			a [2]imap.Address
+		})
+		return &b.e, b.a[:addrs]
+	case addrs <= 4:
+		b := new(struct {
+			e imap.Envelope
+			a [4]imap.Address
+		})
+		return &b.e, b.a[:addrs]
+	}
+	return new(imap.Envelope), make([]imap.Address, addrs)
 }
 
 // span is where an address list lies: in the scratch space, and in the text.

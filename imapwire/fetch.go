@@ -115,7 +115,12 @@ func (p *scanner) fetch(n uint32) Response {
 		p.defect("sequence number 0", p.near(0))
 		return nil
 	}
-	d := &FetchData{}
+	b := new(struct {
+		d     FetchData
+		flags [3]imap.Flag // most messages have no more, and need no slice of their own
+	})
+	d := &b.d
+	p.flagRoom = b.flags[:]
 	d.Seq = imap.SeqNum(n)
 	p.where = "FETCH"
 	if !p.take('(') {

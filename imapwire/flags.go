@@ -33,7 +33,10 @@ func AppendFlagsResponse(dst []byte, flags []imap.Flag) []byte {
 
 // flagList reads flags up to the parenthesis that closes the list, or the end. The result is
 // never nil.
-func (p *scanner) flagList() []imap.Flag {
+func (p *scanner) flagList() []imap.Flag { return p.flagListIn(nil) }
+
+// flagListIn is flagList for those who have room for a few.
+func (p *scanner) flagListIn(room []imap.Flag) []imap.Flag {
 	list := p.flags[:0]
 	for {
 		w := p.flagWord()
@@ -42,8 +45,12 @@ func (p *scanner) flagList() []imap.Flag {
 		}
 		list = append(list, canonicalFlag(w))
 	}
-	out := make([]imap.Flag, len(list))
-	copy(out, list)
+	out := room[:0]
+	if len(list) > cap(room) || room == nil {
+		out = make([]imap.Flag, 0, len(list))
+	}
+	out = append(out, list...)
+	out = out[:len(out):len(out)]
 	clear(list)
 	p.flags = list[:0]
 	return out
@@ -160,7 +167,8 @@ func (p *scanner) fetchFlags(d *FetchData, _ string) bool {
 		p.defect("NIL for a list", "FLAGS")
 		d.Flags = []imap.Flag{}
 	} else {
-		d.Flags = p.flagList()
+		d.Flags = p.flagListIn(p.flagRoom)
+		p.flagRoom = nil
 	}
 	d.Items |= imap.ItemFlags
 	return true

@@ -108,7 +108,7 @@ func (p *scanner) free() {
 	}
 	clear(p.cuts)
 	clear(p.addrs) // of an envelope that was given up
-	p.s, p.o, p.cuts, p.defects, p.strict = "", nil, p.cuts[:0], nil, nil
+	p.s, p.o, p.cuts, p.defects, p.strict, p.flagRoom = "", nil, p.cuts[:0], nil, nil, nil
 	scanners.Put(p)
 }
 

@@ -11,7 +11,10 @@ func TestAllocations(t *testing.T) {
 		name  string
 		frame []byte
 		most  float64
-	}{{"ENVELOPE", envelopeFrame, 5}, {"BODYSTRUCTURE", structureFrame, 6}, {"FLAGS", flagsFrame, 3}, {"BODY[]", bodyFrame, 4}} {
+	}{
+		{"ENVELOPE", envelopeFrame, 4}, {"ENVELOPE with encoded words", encodedFrame, 5}, {"BODYSTRUCTURE", structureFrame, 6},
+		{"FLAGS", flagsFrame, 2}, {"BODY[]", bodyFrame, 4},
+	} {
 		got := testing.AllocsPerRun(100, func() { ParseResponse(x.frame, nil) })
 		if got > x.most {
 			t.Errorf("%s: %v allocations, want at most %v", x.name, got, x.most)

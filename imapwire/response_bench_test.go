@@ -12,6 +12,10 @@ var envelopeFrame = []byte(`* 1432 FETCH (UID 21007 ENVELOPE ("Mon, 06 May 2024 
 	`(("Bob Stone" NIL "bob" "example.org")("Carol White" NIL "carol.white" "mail.example.net")) ` +
 	`((NIL NIL "team" "lists.example.org")) NIL "<20240505-1@mail.example.org>" "<20240506100000.1234.5678@mail.example.com>"))`)
 
+var encodedFrame = []byte(`* 1432 FETCH (UID 21007 FLAGS (\Seen) ENVELOPE ("Mon, 06 May 2024 10:00:00 +0200" ` +
+	`"Re: =?utf-8?q?h=C3=A4llo?=" (("Lee, \"Ann\"" NIL "ann.lee" "example.com")) (("Lee, \"Ann\"" NIL "ann.lee" "example.com")) ` +
+	`(("Lee, \"Ann\"" NIL "ann.lee" "example.com")) (("Bob Stone" NIL "bob" "example.org")) NIL NIL NIL "<2@mail.example.com>"))`)
+
 var structureFrame = []byte(`* 1432 FETCH (UID 21007 BODYSTRUCTURE ((("text" "plain" ("charset" "utf-8") NIL NIL "quoted-printable" 1243 31 NIL NIL NIL NIL)` +
 	`("text" "html" ("charset" "utf-8") NIL NIL "quoted-printable" 5120 99 NIL NIL NIL NIL) "alternative" ("boundary" "b1_2222") NIL NIL NIL)` +
 	`("application" "pdf" ("name" "minutes.pdf") NIL NIL "base64" 120332 NIL ("attachment" ("filename" "minutes.pdf")) NIL NIL) ` +

@@ -41,6 +41,8 @@ type scanner struct {
 	nodes  []partNode
 	params []imap.Param
 	flags  []imap.Flag
+
+	flagRoom []imap.Flag // where the flags of the message that is parsed may go; not used again
 }
 
 // mark is a place to come back to when an attempt at a value fails.
@@ -297,7 +299,8 @@ func (p *scanner) quoted() (string, bool) {
 // quote is, -1 when there is none. A backslash before something that needs none is kept: it was
 // not escaped.
 func unescape(s string) (v string, end int) {
-	b := make([]byte, 0, min(len(s), 64))
+	var room [128]byte
+	b := room[:0]
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch {

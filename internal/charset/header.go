@@ -1,6 +1,10 @@
 package charset
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
 
 // DecodeHeader returns the text of an unstructured header value or a display name: folds become
 // one space, encoded words (RFC 2047 §2) are decoded, with what real mail gets wrong in them, and
@@ -14,17 +18,22 @@ func DecodeHeader(s string) string {
 	if !strings.Contains(s, "=?") || !strings.Contains(s, "?=") {
 		return clean(Guess(s))
 	}
+	var room [256]byte
 	var (
-		out     strings.Builder
-		pending []byte // octets of encoded words in charset, not converted yet
+		out     = room[:0]
+		from    = 0 // out[from:] are octets of encoded words in charset, not converted yet
 		charset string
 	)
 	flush := func() {
-		if len(pending) > 0 {
-			text, _ := Decode(charset, pending)
-			out.WriteString(text)
-			pending = pending[:0]
+		if pending := out[from:]; len(pending) > 0 && !(strings.EqualFold(charset, "utf-8") && utf8.Valid(pending)) {
+			text, _ := Decode(charset, slices.Clone(pending)) // so that room stays on the stack
+			out = append(out[:from], text...)
 		}
+		from = len(out)
+	}
+	write := func(text string) {
+		out = append(out, Guess(text)...)
+		from = len(out)
 	}
 	word := false                               // the last thing was an encoded word
 	last := len(s) - strings.LastIndex(s, "?=") // from the end: no word ends behind it
@@ -36,28 +45,28 @@ func DecodeHeader(s string) string {
 		w, n := parseWord(s[i:])
 		if n == 0 {
 			flush()
-			out.WriteString(Guess(s[:i+2]))
+			write(s[:i+2])
 			s, word = s[i+2:], false
 			continue
 		}
 		if between := s[:i]; !word || strings.Trim(between, " \t") != "" {
 			flush()
-			out.WriteString(Guess(between))
+			write(between)
 		}
 		if !strings.EqualFold(w.charset, charset) {
 			flush()
 			charset = w.charset
 		}
 		if w.encoding == 'b' || w.encoding == 'B' {
-			pending = appendBase64(pending, w.text)
+			out = appendBase64(out, w.text)
 		} else {
-			pending = appendQ(pending, w.text)
+			out = appendQ(out, w.text)
 		}
 		s, word = s[i+n:], true
 	}
 	flush()
-	out.WriteString(Guess(s))
-	return clean(out.String())
+	write(s)
+	return clean(string(out))
 }
 
 // clean replaces what must not be in a header value once it is decoded.
