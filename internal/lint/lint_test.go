@@ -55,6 +55,8 @@ var cases = []struct {
 	{"locks are released where they are taken", "imap/x.go", "package imap\nfunc (c *c) give() { c.mu.RUnlock() }", "c.mu.RUnlock without RLock in give"},
 	{"locks are released where they are taken", "imap/x.go", "package imap\nfunc f() { a.Lock(); b.Unlock() }", "a.Lock without Unlock"},
 	{"locks are released where they are taken", "imap/x.go", "package imap\nfunc f() { a.Lock(); defer a.Unlock() }", ""},
+	{"locks are released where they are taken", "imap/x.go", "package imap\nfunc f() { if a.TryLock() { defer a.Unlock() } }", ""},
+	{"locks are released where they are taken", "imap/x.go", "package imap\nfunc f() { if a.TryLock() { g() } }", "a.Lock without Unlock"},
 	{"locks are released where they are taken", "imap/x.go", "package imap\nfunc f() { a.Lock(); t.Cleanup(a.Unlock) }", ""},
 	{"stores know nothing of the protocol", "store/x.go", "package store\nimport \"restante/imap\"\nvar _ imap.SeqNum", "store/x.go:3: a store does not know of imap.SeqNum"},
 	{"stores know nothing of the protocol", "store/memstore/x.go", "package memstore\nimport \"restante/imap\"\nvar _ = imap.CodeLimit", "imap.CodeLimit"},

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // latches are read-write locks that keep something open while it is used, rather than guard
@@ -27,13 +28,13 @@ func locks(t *Tree) (out []string) {
 				if !ok {
 					return true
 				}
-				switch sel.Sel.Name {
+				switch name := strings.TrimPrefix(sel.Sel.Name, "Try"); name {
 				case "Lock", "Unlock", "RLock", "RUnlock":
 					recv := expr(sel.X)
 					if calls[recv] == nil {
 						calls[recv] = map[string]token.Pos{}
 					}
-					calls[recv][sel.Sel.Name] = sel.Pos()
+					calls[recv][name] = sel.Pos()
 				}
 				return true
 			})
