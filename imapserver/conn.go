@@ -74,6 +74,7 @@ type conn struct {
 	errors    int       // before the login in all, then in a row
 	start     time.Time // of the connection
 
+	work       work // of the command that runs
 	tag        string
 	literal    *imapwire.Literal // the message that the command announces; nil without one
 	completion reply             // what the tagged OK says
@@ -188,6 +189,7 @@ func (c *conn) serve(implicitTLS bool) {
 		if p := recover(); p != nil {
 			c.log.Error("panic", "panic", p, "stack", string(debug.Stack()))
 		}
+		c.endTurn()
 		c.unselect()
 		if c.account != nil {
 			c.account.Close()
@@ -267,7 +269,9 @@ func (c *conn) command() error {
 		}
 	}
 	c.completion, c.literal = reply{}, lit
+	c.work.unchecked = 0
 	name, err := c.parseAndRun(frame)
+	c.endTurn()
 	result := "OK"
 	if err == errAnswered {
 		return nil

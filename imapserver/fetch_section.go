@@ -93,6 +93,7 @@ const writeSlice = 256 << 10
 
 // writeRange writes octets of a body past the output buffer, which is empty.
 func (c *conn) writeRange(body store.Body, off, n int64) error {
+	c.endTurn()
 	for n > 0 {
 		c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))
 		slice := min(n, writeSlice)

@@ -17,6 +17,9 @@ func (c *conn) eachMessage(rows iter.Seq2[imap.SeqNum, *mailbox.Row], summaries 
 	defer m.close()
 	if !summaries {
 		for seq, row := range rows {
+			if err := c.step(1); err != nil {
+				return err
+			}
 			m.reset(seq, row, nil)
 			if err := do(m); err != nil {
 				return err
@@ -65,6 +68,9 @@ func (b *detailsBatch) each(m *openMessage, do func(*openMessage) error) error {
 			return err
 		}
 		for i := range n {
+			if err := b.c.step(len(b.details[i].Summary) + 1); err != nil {
+				return err
+			}
 			m.reset(b.seqs[done+i], &rows[i], summary.Summary(b.details[i].Summary))
 			if err := do(m); err != nil {
 				return err

@@ -47,7 +47,9 @@ func TestBatchesAreBoundedByOctets(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			box := &measuredMailbox{octets: tt.octets}
-			c := &conn{sel: &selection{box: box}}
+			server := &Server{}
+			server.init()
+			c := &conn{s: server, sel: &selection{box: box}}
 			total := uint64(10_000)
 			if tt.largest > batchOctets {
 				total = 50

@@ -18,6 +18,7 @@ type openMessage struct {
 	row  mailbox.Row
 	sum  summary.Summary
 	body store.Body
+	read countedBody // body, for those who read it
 	st   *message.Structure
 }
 
@@ -30,8 +31,22 @@ func (m *openMessage) reset(seq imap.SeqNum, row *mailbox.Row, sum summary.Summa
 func (m *openMessage) close() {
 	if m.body != nil {
 		m.body.Close()
-		m.body = nil
+		m.body, m.read = nil, countedBody{}
 	}
+}
+
+// countedBody counts what is read of a message as work. What goes to the client with WriteRange is
+// none: the client is waited for.
+type countedBody struct {
+	store.Body
+	c *conn
+}
+
+func (b *countedBody) ReadAt(p []byte, off int64) (int, error) {
+	if err := b.c.step(len(p)); err != nil {
+		return 0, err
+	}
+	return b.Body.ReadAt(p, off)
 }
 
 // open returns the message's octets.
@@ -41,9 +56,9 @@ func (m *openMessage) open() (store.Body, error) {
 		if err != nil {
 			return nil, err
 		}
-		m.body = body
+		m.body, m.read = body, countedBody{body, m.c}
 	}
-	return m.body, nil
+	return &m.read, nil
 }
 
 // summary returns the message's summary. One that is missing, or that another version wrote, is

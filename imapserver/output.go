@@ -24,6 +24,7 @@ func (c *conn) flush() error {
 		return nil
 	}
 	c.flushes++
+	c.endTurn()
 	for rest := c.out; len(rest) > 0 && c.writeErr == nil; {
 		n := min(len(rest), writeSlice)
 		c.nc.SetWriteDeadline(time.Now().Add(c.s.limits.WriteTimeout))

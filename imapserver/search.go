@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"cmp"
 	"errors"
 	"iter"
 	"strings"
@@ -62,6 +63,9 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 	if costly == nil {
 		m := openMessage{c: c}
 		for seq, r := range c.sel.view.Rows() {
+			if err := c.step(compiler.keys); err != nil {
+				return nil, err
+			}
 			m.seq, m.row = seq, *r
 			if ok, err := cheap.match(&m); ok && err == nil {
 				hits = append(hits, searchHit{seq, r.UID})
@@ -69,8 +73,9 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 		}
 		return hits, nil
 	}
-	err = c.eachMessage(c.rowsThatMatch(cheap), true, func(m *openMessage) error {
-		if err := c.ctx.Err(); err != nil {
+	rows, stopped := c.rowsThatMatch(cheap, compiler.keys)
+	err = c.eachMessage(rows, true, func(m *openMessage) error {
+		if err := c.step(compiler.keys); err != nil {
 			return err
 		}
 		ok, err := costly.match(m)
@@ -82,25 +87,29 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 		}
 		return err
 	})
-	return hits, err
+	return hits, cmp.Or(*stopped, err)
 }
 
 // rowsThatMatch yields the messages of the session's view that meet a criterion for which their rows
-// are enough; nil: all.
-func (c *conn) rowsThatMatch(cheap *criterion) iter.Seq2[imap.SeqNum, *mailbox.Row] {
+// are enough; nil: all. When the command is to end it yields no more of them, and stopped says why.
+func (c *conn) rowsThatMatch(cheap *criterion, keys int) (matching iter.Seq2[imap.SeqNum, *mailbox.Row], stopped *error) {
 	rows := c.sel.view.Rows()
+	stopped = new(error)
 	if cheap == nil {
-		return rows
+		return rows, stopped
 	}
 	return func(yield func(imap.SeqNum, *mailbox.Row) bool) {
 		m := openMessage{c: c}
 		for seq, r := range rows {
+			if *stopped = c.step(keys); *stopped != nil {
+				return
+			}
 			m.seq, m.row = seq, *r
 			if ok, err := cheap.match(&m); ok && err == nil && !yield(seq, r) {
 				return
 			}
 		}
-	}
+	}, stopped
 }
 
 // textDecoder returns what turns the search strings of a charset into UTF-8 (RFC 9051 §6.4.4).

@@ -33,12 +33,14 @@ type searchKey func(*searchCompiler, *imap.SearchKey) (criterion, error)
 // searchCompiler compiles the keys of one SEARCH.
 type searchCompiler struct {
 	c      *conn
+	keys   int // how many have been compiled: what trying all of them on a row is, in steps
 	texts  int // how many keys look at the text
 	decode func(string) (string, error)
 }
 
 // compile returns the criterion of a key (RFC 9051 §6.4.4).
 func (p *searchCompiler) compile(k *imap.SearchKey) (criterion, error) {
+	p.keys++
 	key, ok := p.c.s.features.searchKeys[k.Op]
 	if !ok {
 		return criterion{}, bad("Unknown search key %s", printable(string(k.Op)))

@@ -97,6 +97,7 @@ type Server struct {
 
 	longIDs atomic.Int32 // commands ID of strangers that are longer than other commands
 
+	turns turns
 	conns sync.WaitGroup
 	mu    struct {
 		sync.Mutex

@@ -27,6 +27,12 @@ func dialRaw(t testing.TB, ts *testServer) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return newWire(t, nc)
+}
+
+// newWire reads the greeting of a connection.
+func newWire(t testing.TB, nc net.Conn) *wire {
+	t.Helper()
 	t.Cleanup(func() { nc.Close() })
 	w := &wire{t: t, nc: nc, r: bufio.NewReader(nc)}
 	w.expect("* OK ")

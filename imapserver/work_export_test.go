@@ -1,0 +1,20 @@
+package imapserver
+
+import (
+	"maps"
+
+	"restante/imapwire"
+)
+
+// CheckSteps is how much work a command does between two checks.
+const CheckSteps = checkSteps
+
+// OfferWork makes the server answer CHECK with work, which says with step what it does.
+func OfferWork(s *Server, work func(user string, step func(int) error) error) {
+	base := imap4rev1Extension
+	base.commands = maps.Clone(base.commands)
+	base.commands["CHECK"] = command{in: loggedIn, run: func(c *conn, _ imapwire.Command) error {
+		return work(c.user.Name, c.step)
+	}}
+	s.extensions = append([]*extension{&base}, extensions[1:]...)
+}
