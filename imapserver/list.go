@@ -24,19 +24,32 @@ func runList(c *conn, cmd *imapwire.List) error {
 		return bad("RECURSIVEMATCH needs another selection option")
 	}
 	ns := c.account.Namespace()
-	matches := listMatcher(cmd.Ref, cmd.Patterns)
-	for _, name := range listed(ns, cmd, &options) {
-		if !matches(name) {
+	names := listed(ns, cmd, &options)
+	matches, err := c.matching(names, cmd.Ref, cmd.Patterns)
+	if err != nil {
+		return err
+	}
+	var inferiors listInferiors
+	if cmd.Select.RecursiveMatch {
+		if inferiors, err = options.inferiors(c, ns, names, matches); err != nil {
+			return err
+		}
+	}
+	for i, name := range names {
+		if err := c.step(listSteps); err != nil {
+			return err
+		}
+		if !matches[i] {
 			continue
 		}
 		wanted := options.meet(ns, name)
-		below := cmd.Select.RecursiveMatch && options.meetBelow(ns, name, func(inferior string) bool {
-			// A name that is not selected itself would say nothing new of inferiors that are told
-			// of themselves (RFC 9051 §6.3.9.6).
-			return wanted || !matches(inferior)
-		})
-		if !wanted && !below {
-			continue
+		below := cmd.Select.RecursiveMatch && inferiors.selected[i]
+		if !wanted {
+			// A name that is not selected itself would say nothing new of inferiors that are told of
+			// themselves (RFC 9051 §6.3.9.6).
+			if below = below && inferiors.untold[i]; !below {
+				continue
+			}
 		}
 		entry, exists := ns.Lookup(name)
 		info := mailboxInfo(ns, name, options.returns)
@@ -61,6 +74,9 @@ func runList(c *conn, cmd *imapwire.List) error {
 	}
 	return nil
 }
+
+// listSteps is the work of a name besides matching it, in steps.
+const listSteps = 64
 
 // followList writes what return options have to tell behind the LIST response of a mailbox.
 func (c *conn) followList(cmd *imapwire.List, returns []listReturn, box mailbox.Entry) error {
@@ -102,7 +118,7 @@ func (c *conn) appendListOf(name string) error {
 // listed returns the names that a LIST may tell of: all that it selects from and, when they can
 // matter, the levels that those imply.
 func listed(ns *mailbox.Namespace, cmd *imapwire.List, options *listOptions) []string {
-	candidates, mailboxes := options.candidates(ns, "")
+	candidates, mailboxes := options.candidates(ns)
 	names := slices.Collect(candidates)
 	if cmd.Select.RecursiveMatch || mailboxes && levelsWanted(cmd.Patterns) {
 		return withLevels(names)

@@ -1,8 +1,6 @@
 package imapserver
 
 import (
-	"iter"
-
 	"restante/imap"
 	"restante/imapwire"
 	"restante/mailbox"
@@ -17,12 +15,7 @@ var listExtendedExtension = extension{
 		name:  "SUBSCRIBED",
 		given: func(cmd *imapwire.List) bool { return cmd.Select.Subscribed },
 		meets: (*mailbox.Namespace).IsSubscribed,
-		names: func(ns *mailbox.Namespace, below string) iter.Seq[string] {
-			if below != "" {
-				return ns.SubscribedBelow(below)
-			}
-			return ns.Subscribed()
-		},
+		names: (*mailbox.Namespace).Subscribed,
 	}},
 	listReturns: []listReturn{{
 		name:  "SUBSCRIBED",

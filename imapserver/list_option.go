@@ -14,9 +14,8 @@ type listSelection struct {
 	// given reports whether a command has the option; nil: when it is among cmd.SelectOptions.
 	given func(*imapwire.List) bool
 	meets func(ns *mailbox.Namespace, name string) bool
-	// names yields names to select from that may not be those of mailboxes, only those below a name
-	// if there is one; nil: only mailboxes.
-	names func(ns *mailbox.Namespace, below string) iter.Seq[string]
+	// names yields names to select from that may not be those of mailboxes; nil: only mailboxes.
+	names func(ns *mailbox.Namespace) iter.Seq[string]
 }
 
 // listReturn serves a return option of LIST: more is told of names (RFC 5258 §3.2). Of its functions
@@ -66,20 +65,16 @@ func (c *conn) listOptions(cmd *imapwire.List) (o listOptions, err error) {
 	return o, nil
 }
 
-// candidates yields what a LIST selects from, all or only what is below a name: the names that an
-// option has, or those of mailboxes, and reports which.
-func (o *listOptions) candidates(ns *mailbox.Namespace, below string) (names iter.Seq[string], mailboxes bool) {
+// candidates yields what a LIST selects from: the names that an option has, or those of mailboxes, and
+// reports which.
+func (o *listOptions) candidates(ns *mailbox.Namespace) (names iter.Seq[string], mailboxes bool) {
 	for _, s := range o.selections {
 		if s.names != nil {
-			return s.names(ns, below), false
+			return s.names(ns), false
 		}
 	}
-	entries := ns.All()
-	if below != "" {
-		entries = ns.Inferiors(below)
-	}
 	return func(yield func(string) bool) {
-		for e := range entries {
+		for e := range ns.All() {
 			if !yield(e.Name) {
 				return
 			}
@@ -97,13 +92,42 @@ func (o *listOptions) meet(ns *mailbox.Namespace, name string) bool {
 	return true
 }
 
-// meetBelow reports whether an inferior of name that counts meets them.
-func (o *listOptions) meetBelow(ns *mailbox.Namespace, name string, counts func(string) bool) bool {
-	candidates, _ := o.candidates(ns, name)
-	for inferior := range candidates {
-		if o.meet(ns, inferior) && counts(inferior) {
-			return true
+// listInferiors tells of each name that a LIST may tell of whether it has inferiors that meet all
+// selection options: any, or such that the LIST does not tell of.
+type listInferiors struct{ selected, untold []bool }
+
+// inferiors finds them, for RECURSIVEMATCH. names, in the order of mailbox.Namespace.All, have their
+// levels among them; matches says which the LIST tells of.
+func (o *listOptions) inferiors(c *conn, ns *mailbox.Namespace, names []string, matches []bool) (listInferiors, error) {
+	found := listInferiors{make([]bool, len(names)), make([]bool, len(names))}
+	var above []int // the names that the current one is below of
+	for i, name := range names {
+		for len(above) > 0 && !isBelow(name, names[above[len(above)-1]]) {
+			above = above[:len(above)-1]
 		}
+		if err := c.step(listSteps + len(above)); err != nil {
+			return found, err
+		}
+		if o.meet(ns, name) {
+			for _, level := range above {
+				found.add(level, matches[i])
+			}
+			if names[0] == imap.Inbox && isBelow(name, imap.Inbox) {
+				found.add(0, matches[i]) // INBOX is first, wherever its inferiors are
+			}
+		}
+		above = append(above, i)
 	}
-	return false
+	return found, nil
+}
+
+func (f *listInferiors) add(level int, told bool) {
+	f.selected[level] = true
+	if !told {
+		f.untold[level] = true
+	}
+}
+
+func isBelow(name, level string) bool {
+	return len(name) > len(level) && name[len(level)] == mailbox.Delim && name[:len(level)] == level
 }

@@ -1,24 +1,11 @@
 package imapserver
 
 import (
-	"slices"
 	"strings"
 
 	"restante/imap"
 	"restante/mailbox"
 )
-
-// listMatcher returns a function that reports whether a name matches one of the patterns, each behind
-// the reference (RFC 9051 §6.3.9).
-func listMatcher(ref string, patterns []string) func(name string) bool {
-	full := make([]listPattern, len(patterns))
-	for i, p := range patterns {
-		full[i] = newListPattern(ref + p)
-	}
-	return func(name string) bool {
-		return slices.ContainsFunc(full, func(p listPattern) bool { return p.match(name) })
-	}
-}
 
 // listPattern is a pattern of LIST, in which "*" stands for anything and "%" for anything within one
 // level.

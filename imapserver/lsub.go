@@ -13,13 +13,16 @@ import (
 // above subscribed names is told of too, as \Noselect.
 func runLSub(c *conn, cmd *imapwire.LSub) error {
 	ns := c.account.Namespace()
-	matches := listMatcher(cmd.Ref, []string{cmd.Pattern})
 	names := slices.Collect(ns.Subscribed())
 	if strings.HasSuffix(cmd.Pattern, "%") {
 		names = withLevels(names)
 	}
-	for _, name := range names {
-		if !matches(name) {
+	matches, err := c.matching(names, cmd.Ref, []string{cmd.Pattern})
+	if err != nil {
+		return err
+	}
+	for i, name := range names {
+		if !matches[i] {
 			continue
 		}
 		info := &imap.MailboxInfo{Name: name, Delim: mailbox.Delim}
