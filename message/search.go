@@ -16,22 +16,24 @@ import (
 // fields". A text does not continue in the next. Each reader is valid until the next step. Reading
 // errors are ra's and come from the readers, or as the second value.
 func SearchText(ra io.ReaderAt, st *Structure, headers bool) iter.Seq2[io.Reader, error] {
-	return func(yield func(io.Reader, error) bool) { yieldTexts(ra, st.Root, headers, yield) }
+	return func(yield func(io.Reader, error) bool) {
+		yieldTexts(ra, st.Root, headers, func(r io.Reader, _ bool, err error) bool { return yield(r, err) })
+	}
 }
 
-func yieldTexts(ra io.ReaderAt, n *Node, headers bool, yield func(io.Reader, error) bool) bool {
+func yieldTexts(ra io.ReaderAt, n *Node, headers bool, yield func(r io.Reader, inHeader bool, err error) bool) bool {
 	if headers && n.HeaderStart < n.BodyStart {
 		r := n.header()
 		block, err := readRange(ra, Range{r.Off, min(r.Len, MaxHeader)})
 		if err != nil {
-			return yield(nil, err)
+			return yield(nil, true, err)
 		}
-		if !yield(strings.NewReader(HeaderText(string(block))), nil) {
+		if !yield(strings.NewReader(HeaderText(string(block))), true, nil) {
 			return false
 		}
 	}
 	if n.Part.Is("text", "") || n.Message() && encoded(n.Part) {
-		return yield(n.Text(ra), nil)
+		return yield(n.Text(ra), false, nil)
 	}
 	for _, c := range n.Children {
 		if !yieldTexts(ra, c, headers, yield) {
