@@ -56,6 +56,9 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 	}
 	compiler := searchCompiler{c: c, decode: decode}
 	root, err := compiler.compile(&cmd.Key)
+	if err == nil {
+		err = compiler.check()
+	}
 	if err != nil {
 		return nil, err
 	}

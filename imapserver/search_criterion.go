@@ -34,7 +34,8 @@ type searchKey func(*searchCompiler, *imap.SearchKey) (criterion, error)
 type searchCompiler struct {
 	c      *conn
 	keys   int // how many have been compiled: what trying all of them on a row is, in steps
-	texts  int // how many keys look at the text
+	fields fieldSearch
+	texts  textSearch
 	decode func(string) (string, error)
 }
 
@@ -46,6 +47,22 @@ func (p *searchCompiler) compile(k *imap.SearchKey) (criterion, error) {
 		return criterion{}, bad("Unknown search key %s", printable(string(k.Op)))
 	}
 	return key(p, k)
+}
+
+// maxSearchOctets is how long the different texts may be together that a search looks for, prepared
+// for comparison. Looking for many takes about 30 times the memory.
+const maxSearchOctets = 128 << 10
+
+// check refuses what would take too much memory to look for.
+func (p *searchCompiler) check() error {
+	octets := p.texts.texts.Octets()
+	for _, f := range p.fields.list {
+		octets += f.texts.Octets()
+	}
+	if octets > maxSearchOctets {
+		return no(imap.CodeLimit, "The texts of a search can have %d octets together", maxSearchOctets)
+	}
+	return nil
 }
 
 // compileAll compiles the operands of a key, cheapest first.

@@ -154,62 +154,33 @@ func fieldKey(name string, addresses bool) searchKey {
 		if err != nil {
 			return criterion{}, err
 		}
-		return fieldCriterion(cmp.Or(name, k.Name), text, addresses), nil
+		return p.fields.criterion(cmp.Or(name, k.Name), text, addresses), nil
 	}
 }
 
-// fieldCriterion is met when a field of that name holds the text. With addresses those are looked at
-// too, as the envelope has them.
-func fieldCriterion(name, text string, addresses bool) criterion {
-	fields := []string{name}
-	matcher := message.NewMatcher(text)
-	return criterion{cost: fromSummary, match: func(m *openMessage) (bool, error) {
-		header, err := m.headerFields(fields)
-		if err != nil {
-			return false, unreadable(err)
+// searchFields looks for texts in the fields of one name in a header block. With addresses those are
+// looked at too, as the envelope has them.
+func searchFields(texts *message.Needles, block, name string, addresses bool) {
+	for value := range message.HeaderValues(block, name) {
+		texts.SearchString(value)
+	}
+	if addresses {
+		for address := range message.AddressValues(block, name) {
+			texts.SearchString(address)
 		}
-		block := string(header)
-		for value := range message.HeaderValues(block, name) {
-			if matcher.MatchString(value) {
-				return true, nil
-			}
-		}
-		if addresses {
-			for address := range message.AddressValues(block, name) {
-				if matcher.MatchString(address) {
-					return true, nil
-				}
-			}
-		}
-		return false, nil
-	}}
+	}
 }
-
-// maxTexts is how many keys of a SEARCH may look at the text: each reads all of a message.
-const maxTexts = 100
 
 // textKey is BODY, or TEXT when the header counts too.
 func textKey(withHeader bool) searchKey {
 	return func(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
-		if p.texts++; p.texts > maxTexts {
+		if p.texts.keys++; p.texts.keys > maxTexts {
 			return criterion{}, no(imap.CodeLimit, "A search can have %d BODY and TEXT keys", maxTexts)
 		}
 		text, err := p.decode(k.Text)
 		if err != nil {
 			return criterion{}, err
 		}
-		matcher := message.NewMatcher(text)
-		return criterion{cost: fromBody, match: func(m *openMessage) (bool, error) {
-			st, err := m.structure()
-			if err != nil {
-				return false, unreadable(err)
-			}
-			body, err := m.open()
-			if err != nil {
-				return false, unreadable(err)
-			}
-			ok, err := matcher.Matches(body, st, withHeader)
-			return ok, unreadable(err)
-		}}, nil
+		return p.texts.criterion(text, withHeader), nil
 	}
 }

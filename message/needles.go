@@ -82,6 +82,9 @@ func (n *Needles) Reset() {
 	}
 	clear(n.found)
 	n.missing = n.total
+	if cap(n.window.folded) > 64<<10 {
+		n.window.folded = nil // a text was very long
+	}
 	if n.reading++; n.reading == 0 { // once in four thousand million messages
 		clear(n.seen[0])
 		clear(n.seen[1])
