@@ -5,6 +5,7 @@ import (
 
 	"restante/imap"
 	"restante/imapwire"
+	"restante/message"
 	"restante/summary"
 )
 
@@ -77,11 +78,11 @@ var baseFetchItems = map[string]fetchItem{
 		return nil
 	}},
 	"ENVELOPE": {
-		needs: needsSummary, value: summaryValue(summary.Summary.Envelope),
+		needs: needsSummary, value: summaryValue(summary.Summary.Envelope, summary.AppendEnvelope),
 		unreadable: "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)",
 	},
-	"BODY":          {needs: needsSummary, value: summaryValue(summary.Summary.Body), unreadable: noStructure},
-	"BODYSTRUCTURE": {needs: needsSummary, value: summaryValue(summary.Summary.BodyStructure), unreadable: noStructure},
+	"BODY":          {needs: needsSummary, value: summaryValue(summary.Summary.Body, summary.AppendBody), unreadable: noStructure},
+	"BODYSTRUCTURE": {needs: needsSummary, value: summaryValue(summary.Summary.BodyStructure, summary.AppendBodyStructure), unreadable: noStructure},
 	"BODY[]": {needs: needsSummary | setsSeen, unreadable: "NIL", value: func(f *fetcher, item *imap.FetchItem) error {
 		return f.section(item.Section, item.Partial)
 	}},
@@ -94,14 +95,24 @@ var baseFetchItems = map[string]fetchItem{
 // noStructure is the structure of a message of which nothing is known: it cannot be NIL.
 const noStructure = `("APPLICATION" "OCTET-STREAM" NIL NIL NIL "7BIT" 0)`
 
-// summaryValue is a value that the summary holds as it is sent.
-func summaryValue(get func(summary.Summary) []byte) func(*fetcher, *imap.FetchItem) error {
+// summaryValue is a value that the summary holds as it is sent, or when it is too long for that the
+// message makes.
+func summaryValue(get func(summary.Summary) []byte, render func([]byte, *message.Structure) []byte) func(*fetcher, *imap.FetchItem) error {
 	return func(f *fetcher, _ *imap.FetchItem) error {
 		sum, err := f.msg.summary()
-		if err == nil {
-			f.c.out = append(f.c.out, get(sum)...)
+		if err != nil {
+			return err
 		}
-		return err
+		if value := get(sum); len(value) > 0 {
+			f.c.out = append(f.c.out, value...)
+			return nil
+		}
+		st, err := f.msg.scan()
+		if err != nil {
+			return err
+		}
+		f.c.out = render(f.c.out, st)
+		return nil
 	}
 }
 

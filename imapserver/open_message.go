@@ -18,14 +18,15 @@ type openMessage struct {
 	row  mailbox.Row
 	sum  summary.Summary
 	body store.Body
-	read countedBody // body, for those who read it
-	st   *message.Structure
+	read countedBody        // body, for those who read it
+	st   *message.Structure // where its parts are
+	full *message.Structure // all of that, when the message has been scanned
 }
 
 // reset makes it another message, whose summary is given when it has been read already.
 func (m *openMessage) reset(seq imap.SeqNum, row *mailbox.Row, sum summary.Summary) {
 	m.close()
-	m.seq, m.row, m.sum, m.st = seq, *row, sum, nil
+	m.seq, m.row, m.sum, m.st, m.full = seq, *row, sum, nil, nil
 }
 
 func (m *openMessage) close() {
@@ -67,16 +68,26 @@ func (m *openMessage) summary() (summary.Summary, error) {
 	if m.sum.Valid() {
 		return m.sum, nil
 	}
-	body, err := m.open()
+	st, err := m.scan()
 	if err != nil {
 		return nil, err
 	}
-	w, finish := summary.NewBuilder()
-	if _, err := io.Copy(w, io.NewSectionReader(body, 0, body.Size())); err != nil {
-		return nil, err
-	}
-	m.sum = finish()
+	m.sum = summary.Build(st)
 	return m.sum, nil
+}
+
+// scan reads the message from its start to its end and returns what is to be known of it.
+func (m *openMessage) scan() (*message.Structure, error) {
+	if m.full == nil {
+		body, err := m.open()
+		if err != nil {
+			return nil, err
+		}
+		if m.full, err = message.Parse(io.NewSectionReader(body, 0, body.Size())); err != nil {
+			return nil, err
+		}
+	}
+	return m.full, nil
 }
 
 // structure returns where the message's parts are.
@@ -86,12 +97,11 @@ func (m *openMessage) structure() (*message.Structure, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m.st = sum.Structure(); m.st == nil {
-			body, err := m.open()
-			if err != nil {
-				return nil, err
-			}
-			if m.st, err = message.Parse(io.NewSectionReader(body, 0, body.Size())); err != nil {
+		if m.full == nil {
+			m.st = sum.Structure()
+		}
+		if m.st == nil {
+			if m.st, err = m.scan(); err != nil {
 				return nil, err
 			}
 		}

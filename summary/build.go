@@ -53,12 +53,7 @@ func Build(st *message.Structure) Summary {
 	part = binary.AppendVarint(part, unix)
 	part = binary.AppendVarint(part, day)
 	out = appendSection(out, part)
-	part = imapwire.AppendEnvelope(part[:0], st.Envelope)
-	out = appendSection(out, part)
-	part = imapwire.AppendBodyStructure(part[:0], st.Root.Part, false)
-	out = appendSection(out, part)
-	part = imapwire.AppendBodyStructure(part[:0], st.Root.Part, true)
-	out = appendSection(out, part)
+	out, part = appendRendered(out, part, st)
 
 	var names []byte
 	complete := int64(len(st.Header)) == st.Root.BodyStart
@@ -86,6 +81,53 @@ func Build(st *message.Structure) Summary {
 		scratches.Put(b)
 	}
 	return sum
+}
+
+// maxRendered is how many octets of what is sent are kept, of ENVELOPE, BODY and BODYSTRUCTURE together.
+// A part without anything takes five octets of a message and 130 of them; what ten thousand such parts
+// make is not stored and read again and again, but made when somebody asks for it. A hundred
+// attachments, or five hundred recipients, fit in.
+const maxRendered = 32 << 10
+
+// appendRendered appends the sections that are kept as they are sent, those left empty that are too
+// long: the longest first, until the others fit. scratch is returned for use again.
+func appendRendered(dst, scratch []byte, st *message.Structure) (out, _ []byte) {
+	scratch = AppendEnvelope(scratch[:0], st)
+	a := len(scratch)
+	scratch = AppendBody(scratch, st)
+	b := len(scratch)
+	scratch = AppendBodyStructure(scratch, st)
+	rendered := [...][]byte{scratch[:a], scratch[a:b], scratch[b:]}
+	for total := len(scratch); total > maxRendered; {
+		longest := 0
+		for i := range rendered {
+			if len(rendered[i]) > len(rendered[longest]) {
+				longest = i
+			}
+		}
+		total -= len(rendered[longest])
+		rendered[longest] = nil
+	}
+	for _, r := range rendered {
+		dst = appendSection(dst, r)
+	}
+	return dst, scratch
+}
+
+// AppendEnvelope appends the value of ENVELOPE of a message that was scanned, as it stands in a FETCH
+// response: what Summary.Envelope returns when it is kept. The same goes for the next two.
+func AppendEnvelope(dst []byte, st *message.Structure) []byte {
+	return imapwire.AppendEnvelope(dst, st.Envelope)
+}
+
+// AppendBody appends the value of BODY.
+func AppendBody(dst []byte, st *message.Structure) []byte {
+	return imapwire.AppendBodyStructure(dst, st.Root.Part, false)
+}
+
+// AppendBodyStructure appends the value of BODYSTRUCTURE.
+func AppendBodyStructure(dst []byte, st *message.Structure) []byte {
+	return imapwire.AppendBodyStructure(dst, st.Root.Part, true)
 }
 
 // dayOf returns the calendar day of t as it is written, in days since 1 January 1970.

@@ -28,9 +28,9 @@ const (
 // The sections.
 const (
 	numbers       = iota // header length, Unix time and day of Date
-	envelope             // as it is sent
-	body                 // as it is sent, BODY
-	bodyStructure        // as it is sent
+	envelope             // as it is sent; empty when it is too long to be kept
+	body                 // as it is sent, BODY; likewise
+	bodyStructure        // as it is sent; likewise
 	fields               // kept fields: number, length, octets
 	absent               // hashes of the names of the fields that are not kept, 2 octets each
 	structure            // the offsets tree, see structure.go
@@ -90,8 +90,9 @@ func (s Summary) number(i int) int64 {
 	}
 }
 
-// Envelope returns the value of ENVELOPE as it stands in a FETCH response. It must not be changed;
-// the same goes for the next two.
+// Envelope returns the value of ENVELOPE as it stands in a FETCH response. It must not be changed. It is
+// empty when it is too long to be kept: then the message has to be scanned, and AppendEnvelope makes it.
+// The same goes for the next two.
 func (s Summary) Envelope() []byte { return s.section(envelope) }
 
 // Body returns the value of BODY, the structure without extension data, as it is sent.
