@@ -269,7 +269,7 @@ func (c *conn) command() error {
 		}
 	}
 	c.completion, c.literal = reply{}, lit
-	c.work.unchecked = 0
+	c.work.steps, c.work.unchecked = 0, 0
 	name, err := c.parseAndRun(frame)
 	c.endTurn()
 	result := "OK"
@@ -387,6 +387,6 @@ func (c *conn) observe(name, result string, start time.Time) {
 		c.s.Observer.Command(name, result, d)
 	}
 	if c.log.Enabled(c.ctx, slog.LevelDebug) {
-		c.log.Debug("command", "cmd", name, "result", result, "dur", d)
+		c.log.Debug("command", "cmd", name, "result", result, "dur", d, "steps", c.work.steps)
 	}
 }

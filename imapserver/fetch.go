@@ -47,6 +47,7 @@ type fetchValue struct {
 	*fetchItem
 	item  *imap.FetchItem
 	label string // "BODY[TEXT]<0> ", behind another item with a space in front
+	steps int    // of work, besides reading the message
 }
 
 // fetchModifier serves a modifier of FETCH (RFC 4466 §2.4), before anything is answered: it adds
@@ -84,13 +85,20 @@ func newFetcher(c *conn, cmd *imapwire.Fetch) (*fetcher, error) {
 	return f, nil
 }
 
+// fetchItemSteps is the work of an item, or of a name of HEADER.FIELDS, on one message.
+const fetchItemSteps = 16
+
 // add adds an item to what is answered.
 func (f *fetcher) add(item imap.FetchItem) error {
 	row, ok := f.c.s.features.fetchItems[fetchItemKey(&item)]
 	if !ok {
 		return bad("Unknown data item %s", printable(item.Name))
 	}
-	f.items = append(f.items, fetchValue{&row, &item, fetchLabel(&item, len(f.items) > 0)})
+	steps := fetchItemSteps
+	if item.Section != nil {
+		steps *= 1 + len(item.Section.Fields)
+	}
+	f.items = append(f.items, fetchValue{&row, &item, fetchLabel(&item, len(f.items) > 0), steps})
 	f.needs |= row.needsOf(&item)
 	return nil
 }
@@ -136,6 +144,9 @@ func (f *fetcher) response(tellFlags bool) error {
 	c.out = appendFetchStart(c.out, f.msg.seq)
 	for i := range f.items {
 		x := &f.items[i]
+		if err := c.step(x.steps); err != nil {
+			return err
+		}
 		if i > 0 {
 			if err := f.room(); err != nil {
 				return err

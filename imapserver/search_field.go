@@ -16,6 +16,7 @@ type fieldSearch struct {
 // fieldTexts are the texts that are looked for in fields of one name.
 type fieldTexts struct {
 	name      string
+	names     []string // the one
 	addresses bool
 	texts     message.Needles
 	read      imap.UID // the message whose fields were read last
@@ -46,7 +47,7 @@ func (s *fieldSearch) of(name string, addresses bool) *fieldTexts {
 			return f
 		}
 	}
-	f := &fieldTexts{name: name, addresses: addresses}
+	f := &fieldTexts{name: name, names: []string{name}, addresses: addresses}
 	if s.byName == nil {
 		s.byName = map[string][]*fieldTexts{}
 	}
@@ -59,7 +60,7 @@ func (s *fieldSearch) search(m *openMessage, f *fieldTexts) error {
 	if len(s.list) > fewNames {
 		return s.searchAll(m)
 	}
-	block, err := m.headerFields([]string{f.name})
+	block, err := m.headerFields(f.names)
 	if err == nil {
 		err = m.c.step(len(block) + f.texts.Len())
 	}

@@ -19,10 +19,9 @@ const checkSteps = 256 << 10
 
 // work is what the running command has cost.
 type work struct {
-	steps     int64 // since the connection began
-	unchecked int   // of these, since the last check
-	checks    int   // since the connection began
-	turn      turn  // the user's, while the command has it; nil: it needs none yet
+	steps     int64
+	unchecked int  // of these, since the last check
+	turn      turn // the user's, while the command has it; nil: it needs none yet
 }
 
 // step counts n steps of work. An error says that the command is to end at once: its client has gone,
@@ -38,7 +37,6 @@ func (c *conn) step(n int) error {
 // check looks whether the command is to go on, and lets it go on when it is the user's turn.
 func (c *conn) check() error {
 	c.work.unchecked = 0
-	c.work.checks++
 	if err := c.ended(); err != nil {
 		return err
 	}

@@ -96,9 +96,10 @@ func fieldName(s string) string {
 // line at the end when the block has one. Lines that are no fields belong to NOT.
 func FilterHeader(dst, header []byte, fields []string, not bool) []byte {
 	s := string(header)
+	asked := newNames(fields)
 	for s != "" && !blank(s) {
 		n := fieldLen(s)
-		if contains(fields, fieldName(s[:n])) != not {
+		if asked.contain(fieldName(s[:n])) != not {
 			dst = append(dst, s[:n]...)
 		}
 		s = s[n:]
@@ -106,13 +107,49 @@ func FilterHeader(dst, header []byte, fields []string, not bool) []byte {
 	return append(dst, s...)
 }
 
-func contains(fields []string, name string) bool {
-	for _, f := range fields {
-		if equalFold(f, name) {
-			return name != ""
+// names are names of fields. Many are looked up by their lower case: a header of many fields times many
+// names would take long.
+type names struct {
+	list    []string
+	byLower map[string]struct{} // nil when they are few
+}
+
+func newNames(list []string) names {
+	const few = 16
+	n := names{list: list}
+	if len(list) > few {
+		n.byLower = make(map[string]struct{}, len(list))
+		for _, name := range list {
+			n.byLower[lowerName(name)] = struct{}{}
+		}
+	}
+	return n
+}
+
+// contain reports whether a field has one of the names. What is no field has none.
+func (n *names) contain(name string) bool {
+	if name == "" {
+		return false
+	}
+	if n.byLower != nil {
+		_, ok := n.byLower[lowerName(name)]
+		return ok
+	}
+	for _, other := range n.list {
+		if equalFold(other, name) {
+			return true
 		}
 	}
 	return false
+}
+
+// lowerName is equal for names that are equal without case in the ASCII range.
+func lowerName(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		b[i] = lower(c)
+	}
+	return string(b)
 }
 
 // equalFold compares without case in the ASCII range only: strings.EqualFold would take U+212A for

@@ -20,7 +20,7 @@ func TestNeedles(t *testing.T) {
 		}
 		return b.String()
 	}
-	for round := range 3000 {
+	for round := range 1000 {
 		var n Needles
 		type key struct {
 			text    string

@@ -243,6 +243,32 @@ func TestSinglePart(t *testing.T) {
 	}
 }
 
+// TestFilterHeaderManyNames asks for many names, some of which a long header has.
+func TestFilterHeaderManyNames(t *testing.T) {
+	var header, want, rest strings.Builder
+	names := []string{"X-\u212a"}
+	for i := range 50_000 {
+		field := fmt.Sprintf("X-%d: value\r\n", i)
+		header.WriteString(field)
+		if i%3 == 0 {
+			names = append(names, fmt.Sprintf("x-%d", i))
+			want.WriteString(field)
+		} else {
+			rest.WriteString(field)
+		}
+	}
+	for _, field := range []string{"no field\r\n", "X-K: not that of Kelvin\r\n"} {
+		header.WriteString(field)
+		rest.WriteString(field)
+	}
+	for not, b := range map[bool]*strings.Builder{false: &want, true: &rest} {
+		got := FilterHeader(nil, []byte(header.String()+"\r\n"), names, not)
+		if string(got) != b.String()+"\r\n" {
+			t.Errorf("with not %v: %d octets, want %d", not, len(got), b.Len()+2)
+		}
+	}
+}
+
 func TestFilterHeader(t *testing.T) {
 	const header = "Subject: one\r\n two\r\nX-Other : x\r\nno field\r\nsubject: again\r\nSubjects: no\r\nTo: bob@example.org\r\n\tcontinued\r\n\r\n"
 	for _, c := range []struct {
