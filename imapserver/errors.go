@@ -125,6 +125,9 @@ func (c *conn) failure(err error) *failure {
 		return answer("NO", imap.CodeTooBig, "The message is too big")
 	case errors.Is(err, store.ErrGone):
 		return answer("NO", imap.CodeExpungeIssued, "Some messages have been expunged")
+	case errors.Is(err, store.ErrNoSpace):
+		c.log.Warn("no space for a change", "err", err)
+		return answer("NO", imap.CodeUnavailable, "The disk is full")
 	case errors.Is(err, store.ErrFailed), errors.Is(err, store.ErrClosed), errors.Is(err, context.Canceled):
 		c.log.Error("store failed", "err", err)
 		return answer("NO", imap.CodeUnavailable, "The mail store cannot be changed at the moment")

@@ -3,6 +3,7 @@ package imapserver_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -104,6 +105,26 @@ func TestSeenWhenLineBreaks(t *testing.T) {
 			<-done
 		})
 	}
+}
+
+// TestNoSpace has the store say that the disk is full: the answer says so, too, and the session goes on.
+func TestNoSpace(t *testing.T) {
+	full := true
+	h := &hooked{Store: memstore.New(), before: func() error {
+		if full {
+			return fmt.Errorf("x: %w", store.ErrNoSpace)
+		}
+		return nil
+	}}
+	ts := startServer(t, h, nil)
+	w := dialUser(t, ts, seedUnread(t, ts, 1, 100))
+	w.ok("SELECT INBOX")
+	w.send("a STORE 1 +FLAGS (\\Flagged)\r\n")
+	if line := w.line(); line != "a NO [UNAVAILABLE] The disk is full" {
+		t.Errorf("got %q", line)
+	}
+	full = false
+	w.ok("STORE 1 +FLAGS (\\Flagged)")
 }
 
 // TestSeenFails has the store refuse to mark messages: what was written of them is taken back, and

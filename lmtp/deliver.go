@@ -151,6 +151,8 @@ func outcome(err error) reply {
 		return replyOverQuota
 	case errors.Is(err, store.ErrTooBig):
 		return replyTooBig
+	case errors.Is(err, store.ErrNoSpace):
+		return replyNoSpace
 	case errors.Is(err, store.ErrNotFound):
 		return replyNoUser // deleted since RCPT
 	}

@@ -427,6 +427,13 @@ func TestStatusForEachRecipient(t *testing.T) {
 	}
 }
 
+// TestNoSpace: the client of a server whose disk is full tries again later.
+func TestNoSpace(t *testing.T) {
+	if got := outcome(fmt.Errorf("x: %w", store.ErrNoSpace)); got.code != 452 || got.enhanced != "4.3.1" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestUnixSocket(t *testing.T) {
 	w := start(t, nil)
 	path := filepath.Join(t.TempDir(), "lmtp")

@@ -26,6 +26,9 @@ var (
 	// changes; it must be reopened, which recovers every acknowledged change.
 	ErrFailed = errors.New("store: failed, reopen it")
 	ErrClosed = errors.New("store: closed")
+	// ErrNoSpace says that the disk is full. Nothing has changed, and messages can be read and
+	// removed; the store goes on by itself when there is space.
+	ErrNoSpace = errors.New("store: the disk is full")
 )
 
 // OpError is what Commit fails with when an operation cannot be done.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
 	"runtime"
@@ -49,6 +48,8 @@ func (b *boxState) compare(other *boxState) int {
 // janitor is the goroutine that writes checkpoints and compacts.
 func (s *Store) janitor() {
 	defer close(s.swept)
+	s.patience = s.stop
+	defer func() { s.patience = nil }()
 	tick := time.NewTicker(s.o.CheckpointEvery)
 	defer tick.Stop()
 	for {
@@ -72,7 +73,9 @@ func (s *Store) sweep() error {
 	if err := s.writeCheckpoint(); err != nil {
 		return err
 	}
-	return s.compact()
+	err := s.compact()
+	s.reserve.isFull() // it may have space again
+	return err
 }
 
 // collectChanges is done between two groups. On Close, when the writer has ended, and before it has
@@ -139,12 +142,14 @@ func (s *Store) saveCheckpoint(n *changes) error {
 	if err := s.hooks.check("checkpoint"); err != nil {
 		return err
 	}
-	if err := batch.Commit(noSync); err != nil {
-		return fmt.Errorf("index: %w", err)
+	s.unfinished = true
+	if err := s.index.commit(batch); err != nil {
+		return s.indexError(err)
 	}
-	if err := s.index.Flush(); err != nil {
-		return fmt.Errorf("index: %w", err)
+	if err := s.index.flush(s.patience); err != nil {
+		return s.indexError(err)
 	}
+	s.unfinished = false
 	s.checkpoint, s.live = n.state, n.live
 	for _, f := range files {
 		if err := os.Remove(s.largePath(f)); err != nil && !os.IsNotExist(err) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"restante/imap"
 	"restante/mailbox"
@@ -67,7 +68,7 @@ func (s *Store) Commit(ctx context.Context, _ store.Actor, ops ...store.Op) (_ [
 				return nil, err
 			}
 		}
-		err = c.change(ctx, accountOf(ops[0]), c.run)
+		err = c.change(ctx, accountOf(ops[0]), c.adds(), c.run)
 		if !errors.Is(err, errOvertaken) {
 			break
 		}
@@ -79,6 +80,14 @@ func (s *Store) Commit(ctx context.Context, _ store.Actor, ops ...store.Op) (_ [
 		f()
 	}
 	return c.outcomes, nil
+}
+
+// adds reports whether the commit adds messages that are not in the store.
+func (c *commit) adds() bool {
+	return slices.ContainsFunc(c.ops, func(op store.Op) bool {
+		_, is := op.(*store.Append)
+		return is
+	})
 }
 
 // accountOf returns in whose line an operation waits.
@@ -360,9 +369,9 @@ func (p *pins) newest(ref store.Ref) *mailbox.Version {
 }
 
 // change makes a change, and pins what it asks for.
-func (p *pins) change(ctx context.Context, account store.AccountID, run func(*tx) error) error {
+func (p *pins) change(ctx context.Context, account store.AccountID, adds bool, run func(*tx) error) error {
 	for {
-		err := p.s.change(ctx, account, run)
+		err := p.s.change(ctx, account, adds, run)
 		ref, is := isUnloaded(err)
 		if !is {
 			return err

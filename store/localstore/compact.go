@@ -30,10 +30,10 @@ func (s *Store) compact() error {
 	}
 	relocated := false
 	for _, g := range candidates {
-		if g.end() > s.snapshotted() {
+		live := s.live[g.base]
+		if g.end() > s.snapshotted() || live > 0 && s.reserve.isFull() && !s.reserve.hasRoom(live) {
 			continue
 		}
-		live := s.live[g.base]
 		if live > 0 && relocated { // one at a time, so that checkpoints are not kept waiting
 			s.kickJanitor()
 			return nil
@@ -45,7 +45,7 @@ func (s *Store) compact() error {
 		if err := f(g); errors.Is(err, ErrCorrupt) {
 			g.damaged = true
 			s.o.Log.Error("localstore: a segment cannot be compacted and stays as it is", "err", err)
-		} else if err != nil {
+		} else if err != nil && !errors.Is(err, store.ErrNoSpace) {
 			return err
 		}
 	}
@@ -77,7 +77,7 @@ func (s *Store) unlink(g *segment) error {
 		return err
 	}
 	if err := s.index.Delete(key(keySegment, g.base), noSync); err != nil {
-		return fmt.Errorf("index: %w", err)
+		return s.indexError(err)
 	}
 	s.mu.Lock()
 	delete(s.mu.live, g.base)
@@ -94,7 +94,7 @@ func (s *Store) relocate(g *segment) error {
 		if len(moved) == 0 {
 			return nil
 		}
-		err := s.change(context.Background(), 0, func(t *tx) error {
+		err := s.change(context.Background(), 0, false, func(t *tx) error {
 			for _, r := range moved {
 				if _, err := t.do(r); err != nil {
 					return err

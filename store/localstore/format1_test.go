@@ -143,7 +143,7 @@ func TestMigrationInterrupted(t *testing.T) {
 		must(t, s.findSegments())
 		s.reset()
 		var err error
-		s.index, err = openIndex(s.indexDir(), &s.o)
+		s.index, err = openIndex(s.indexDir(), &s.o, &s.reserve)
 		must(t, err)
 		batches, formats := 0, map[byte]bool{}
 		s.hooks.fault = func(op string, _ []byte) (int, error) {
@@ -197,7 +197,7 @@ func TestNewer(t *testing.T) {
 
 	o := Options{}
 	o.defaults()
-	db, err := openIndex(filepath.Join(dir, "index"), &o)
+	db, err := openIndex(filepath.Join(dir, "index"), &o, &reserve{})
 	must(t, err)
 	value, closer, err := db.Get([]byte{keyFormat})
 	must(t, err)

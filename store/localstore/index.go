@@ -13,6 +13,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"restante/store"
 )
 
 // indexVersion is the format of Pebble's files. A later one is a migration of its own.
@@ -28,21 +30,31 @@ func (s *Store) indexDir() string { return filepath.Join(s.dir, "index") }
 
 // openIndex opens Pebble. It needs no log of its own: it forgets the newest of what it was told
 // when the process dies, and recovery tells it again.
-func openIndex(dir string, o *Options) (*pebble.DB, error) {
+func openIndex(dir string, o *Options, r *reserve) (*indexDB, error) {
+	disk := newIndexDisk(o, r)
 	opts := &pebble.Options{
 		CacheSize:          o.CacheBytes,
 		DisableWAL:         true,
-		FS:                 o.indexFS,
+		FS:                 disk,
 		FormatMajorVersion: indexVersion,
-		Logger:             pebbleLog{o.Log},
+		Logger:             pebbleLog{o.Log, disk},
 		MemTableSize:       32 << 20,
 		MaxOpenFiles:       1000,
+		// Whoever commits is not to wait when nothing can be written: maxPending is before.
+		MemTableStopWritesThreshold: 6,
+		L0StopWritesThreshold:       1000,
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // for the one Get of each message
 	}
 	opts.EventListener = &pebble.EventListener{
-		BackgroundError: func(err error) { o.Log.Error("localstore: index", "err", err) },
+		BackgroundError: func(err error) { disk.logError("localstore: index", err) },
+		FlushEnd: func(i pebble.FlushInfo) {
+			if i.Err == nil {
+				disk.blocked.Store(false)
+				disk.pending.Store(0)
+			}
+		},
 		// Whoever reads what is damaged gets an error; the rest goes on.
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
 			o.Log.Error("localstore: index is damaged", "file", i.Path, "err", i.Details)
@@ -51,7 +63,7 @@ func openIndex(dir string, o *Options) (*pebble.DB, error) {
 	if err := checkIndexFiles(dir, o.indexFS); err != nil {
 		return nil, err
 	}
-	db, err := pebble.Open(dir, opts)
+	db, err := openPebble(dir, opts, disk)
 	var errno syscall.Errno
 	switch {
 	case err == nil:
@@ -59,7 +71,7 @@ func openIndex(dir string, o *Options) (*pebble.DB, error) {
 	case strings.Contains(err.Error(), "unknown format major version"):
 		return nil, fmt.Errorf("%s: %w: %w", dir, ErrNewer, err)
 	case errors.As(err, &errno) && errno != syscall.ENOENT:
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return nil, fmt.Errorf("%s: %w", dir, spaceError(err))
 	}
 	return nil, fmt.Errorf("%w: %s: %w", errIndex, dir, err)
 }
@@ -89,7 +101,10 @@ func checkIndexFiles(dir string, fs vfs.FS) error {
 }
 
 // pebbleLog passes on what is wrong with the index.
-type pebbleLog struct{ log *slog.Logger }
+type pebbleLog struct {
+	log  *slog.Logger
+	disk *indexDisk
+}
 
 func (l pebbleLog) Infof(format string, args ...any) {
 	l.log.Debug("localstore: index: " + fmt.Sprintf(format, args...))
@@ -102,17 +117,21 @@ func (l pebbleLog) Errorf(format string, args ...any) {
 // Fatalf is for what Pebble cannot go on after, and must not return.
 func (l pebbleLog) Fatalf(format string, args ...any) {
 	l.Errorf(format, args...)
-	panic("localstore: index: " + fmt.Sprintf(format, args...))
+	what := "localstore: index: " + fmt.Sprintf(format, args...)
+	if l.disk.blocked.Load() {
+		l.disk.giveUp(what)
+	}
+	panic(what)
 }
 
 // indexError tells of an error of the index, and what to do about it.
 func (s *Store) indexError(err error) error {
 	var errno syscall.Errno
 	switch {
-	case err == nil || errors.Is(err, pebble.ErrNotFound) || errors.Is(err, pebble.ErrClosed):
+	case err == nil || errors.Is(err, pebble.ErrNotFound) || errors.Is(err, pebble.ErrClosed) || errors.Is(err, store.ErrClosed):
 		return err
-	case errors.As(err, &errno) && errno != syscall.ENOENT && !errors.Is(err, pebble.ErrCorruption):
-		return fmt.Errorf("index: %w", err) // of the machine: memory, descriptors, rights, the disk
+	case errors.Is(err, store.ErrNoSpace), errors.As(err, &errno) && errno != syscall.ENOENT && !errors.Is(err, pebble.ErrCorruption):
+		return fmt.Errorf("index: %w", spaceError(err)) // of the machine: memory, descriptors, rights, the disk
 	}
 	return fmt.Errorf("%w: %w: %w; stop, remove %s and start again, which makes it anew from the log", ErrCorrupt, errIndex, err, s.indexDir())
 }

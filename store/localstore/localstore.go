@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"weak"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"restante/store"
 )
 
@@ -26,12 +24,13 @@ var ErrNewer = errors.New("localstore: was written by a newer version of restant
 
 // Store is a store.Store in a directory.
 type Store struct {
-	dir   string
-	o     Options
-	hooks hooks
-	lock  *os.File
-	index *pebble.DB
-	log   mailLog
+	dir     string
+	o       Options
+	hooks   hooks
+	lock    *os.File
+	index   *indexDB
+	log     mailLog
+	reserve reserve
 
 	queue    queue
 	control  chan func()
@@ -63,6 +62,8 @@ type Store struct {
 	checkpoint   state            // the last one
 	live         map[uint64]int64 // octets that live messages need, by segment, at that checkpoint
 	snapshots    []snapshotFile   // oldest first
+	patience     <-chan struct{}  // until it is closed, a checkpoint waits for space; nil: it does not
+	unfinished   bool             // a checkpoint is neither written nor taken back
 
 	mu struct {
 		sync.Mutex
@@ -117,7 +118,8 @@ func newStore(dir string, o *Options) *Store {
 		s.o = *o
 	}
 	s.o.defaults()
-	s.hooks = hooks{s.o.NoSync, s.o.fault}
+	s.hooks = hooks{s.o.NoSync, s.o.fault, &s.reserve}
+	s.reserve.init(dir, s.o.Reserve, &s.hooks, s.o.Log)
 	s.queue.init()
 	s.log.dir, s.log.hooks = filepath.Join(dir, "log"), &s.hooks
 	s.log.files.init(s.o.OpenSegments)
@@ -137,6 +139,9 @@ func open(dir string, o *Options) (_ *Store, err error) {
 			s.release()
 		}
 	}()
+	if err := s.reserve.open(); err != nil {
+		return nil, err
+	}
 	if err := s.findSegments(); err != nil {
 		return nil, err
 	}
@@ -155,13 +160,17 @@ func open(dir string, o *Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.removeOrphans()
+	if err := s.removeOrphans(); err != nil {
+		return nil, err
+	}
+	s.reserve.fill()
+	return s, nil
 }
 
 // openState opens the index in dir and brings it up to date.
 func (s *Store) openState(dir string) (err error) {
 	s.reset()
-	if s.index, err = openIndex(dir, &s.o); err != nil {
+	if s.index, err = openIndex(dir, &s.o, &s.reserve); err != nil {
 		return err
 	}
 	if err := s.migrate(); err != nil {
@@ -241,8 +250,16 @@ func (s *Store) Close() error {
 		b.Discard()
 	}
 	var err error
-	if s.failed() == nil {
+	switch {
+	case s.failed() != nil:
+	case s.unfinished || s.index.disk.blocked.Load():
+		s.o.Log.Warn("localstore: closed without a checkpoint, for want of space; the next start reads more of the log")
+	default:
 		err = s.writeCheckpoint()
+	}
+	if errors.Is(err, store.ErrNoSpace) {
+		s.o.Log.Warn("localstore: closed without a checkpoint; the next start reads more of the log", "err", err)
+		err = nil
 	}
 	return errors.Join(err, s.release())
 }
@@ -260,7 +277,7 @@ func (s *Store) shut() bool {
 }
 
 func (s *Store) release() error {
-	return errors.Join(s.closeIndex(), s.log.close(), s.lock.Close())
+	return errors.Join(s.closeIndex(), s.log.close(), s.reserve.close(), s.lock.Close())
 }
 
 func (s *Store) closeIndex() error {

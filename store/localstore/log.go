@@ -81,8 +81,9 @@ type mailLog struct {
 
 // hooks let tests stand between the store and the disk, and turn syncing off.
 type hooks struct {
-	noSync bool
-	fault  func(op string, b []byte) (n int, err error) // n octets are written before err
+	noSync  bool
+	fault   func(op string, b []byte) (n int, err error) // n octets are written before err
+	reserve *reserve
 }
 
 func (h *hooks) check(op string) error {
@@ -102,6 +103,16 @@ func (h *hooks) writeAt(f *os.File, b []byte, off int64) error {
 	}
 	_, err := f.WriteAt(b, off)
 	return err
+}
+
+// writeReserved is writeAt for what may use a share of the reserve.
+func (h *hooks) writeReserved(f *os.File, b []byte, off int64, s share) error {
+	for {
+		err := h.writeAt(f, b, off)
+		if !isNoSpace(err) || !h.reserve.give(s) {
+			return err
+		}
+	}
 }
 
 func (h *hooks) sync(f *os.File) error {
@@ -147,16 +158,18 @@ func (l *mailLog) create() error {
 	binary.LittleEndian.PutUint64(h[40:], g.base)
 	binary.LittleEndian.PutUint64(h[48:], g.salt)
 	binary.LittleEndian.PutUint32(h[56:], crc32.Checksum(h[:56], castagnoli))
-	err = l.hooks.writeAt(f, h, 0)
-	if err == nil {
-		err = l.hooks.sync(f)
+	if err := l.hooks.writeAt(f, h, 0); err != nil {
+		f.Close()
+		os.Remove(g.path) // or else recovery does
+		return err
 	}
+	err = l.hooks.sync(f)
 	if err == nil {
 		err = l.hooks.syncDir(l.dir)
 	}
 	if err != nil {
 		f.Close()
-		return err
+		return &syncError{err}
 	}
 	if l.file != nil {
 		l.file.Close() // all of it is durable
@@ -230,17 +243,29 @@ func (l *mailLog) readSegment(path string) (*segment, error) {
 	return g, nil
 }
 
-// append writes a group, whose header it fills in, and makes it durable. After an error the log
-// must not be written any more. It returns how long the sync took.
-func (l *mailLog) append(group []byte) (time.Duration, error) {
+// syncError is an error of making something durable. What is on the disk afterwards is not known.
+type syncError struct{ error }
+
+func (e *syncError) Unwrap() error { return e.error }
+
+// append writes a group, whose header it fills in, and makes it durable. small says that it adds no
+// messages, and may use what is reserved for that. After an error the log must not be written any
+// more, unless it is one of space and cut succeeds. It returns how long the sync took.
+func (l *mailLog) append(group []byte, small bool) (time.Duration, error) {
 	l.active.seal(group, l.seq+1, l.pos)
 	off := int64(l.pos - l.active.base)
-	if err := l.hooks.writeAt(l.file, group, off); err != nil {
+	var err error
+	if small {
+		err = l.hooks.writeReserved(l.file, group, off, forLog)
+	} else {
+		err = l.hooks.writeAt(l.file, group, off)
+	}
+	if err != nil {
 		return 0, err
 	}
 	start := time.Now()
 	if err := l.hooks.sync(l.file); err != nil {
-		return 0, err
+		return 0, &syncError{err}
 	}
 	l.seq++
 	l.pos += uint64(len(group))

@@ -3,7 +3,6 @@ package localstore
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -74,8 +73,11 @@ func (m *migration) flush() error {
 	if err := m.s.hooks.check("migrate"); err != nil {
 		return err
 	}
-	if err := m.batch.Commit(noSync); err != nil {
-		return fmt.Errorf("index: %w", err)
+	if err := m.s.index.stuck(); err != nil {
+		return err
+	}
+	if err := m.s.index.commit(m.batch); err != nil {
+		return m.s.indexError(err)
 	}
 	m.batch.Close()
 	m.batch = m.s.index.NewBatch()
@@ -92,8 +94,8 @@ func (m *migration) finish() error {
 	if err := m.flush(); err != nil {
 		return err
 	}
-	if err := m.s.index.Flush(); err != nil {
-		return fmt.Errorf("index: %w", err)
+	if err := m.s.index.flush(nil); err != nil {
+		return m.s.indexError(err)
 	}
 	return m.s.hooks.check("migrated")
 }

@@ -22,12 +22,14 @@ type Options struct {
 	CacheRows       int           // messages of mailboxes that nobody uses, to keep in memory at 48 octets each; 2 million
 	CacheBytes      int64         // octets of the index to keep in memory; a sixteenth of the machine's, 64 MiB to 1 GiB
 	OpenSegments    int           // segments whose files are kept open; 256
+	Reserve         int64         // octets of a file that is given up when the disk is full; 16 MiB, none when negative
 	NoSync          bool          // for tests and benchmarks: nothing is durable
 	OnCommit        func(Commit)  // called after every group, on the goroutine that writes: must be quick
 
 	batchBytes int // octets of a batch that migrates the index or makes it anew; 4 MiB
 	fault      func(op string, b []byte) (int, error)
-	indexFS    vfs.FS // of tests that need no index on the disk
+	indexFS    vfs.FS                // of tests that need no index on the disk, or a bad one
+	pause      func(<-chan struct{}) // between attempts to write the index, at most until it is closed
 }
 
 // Commit tells of one group of changes that became durable together.
@@ -56,11 +58,17 @@ func (o *Options) defaults() {
 	orElse(&o.History, mailbox.DefaultHistory)
 	orElse(&o.CacheRows, 2_000_000)
 	orElse(&o.OpenSegments, 256)
+	if o.Reserve == 0 {
+		o.Reserve = 16 << 20
+	}
 	orElse(&o.batchBytes, 4<<20)
 	orElse(&o.CheckpointEvery, 30*time.Second)
 	// The summaries of the mailboxes in use should fit: reading them from files takes twice as long.
 	orElse(&o.CacheBytes, min(max(machineMemory()/16, 64<<20), 1<<30))
 	o.MaxMessage = min(o.MaxMessage, store.MaxMessageSize)
+	if o.pause == nil {
+		o.pause = pauseSecond
+	}
 	if o.indexFS == nil {
 		o.indexFS = vfs.Default // Pebble's own default leaves a goroutine behind when Open fails
 	}

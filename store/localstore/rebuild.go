@@ -111,7 +111,7 @@ func (s *Store) replaceIndex(dir string) error {
 // rebuilding is an index that is being made anew from a snapshot.
 type rebuilding struct {
 	s       *Store
-	db      *pebble.DB
+	db      *indexDB
 	batch   *pebble.Batch
 	refs    []uint64 // of the messages that the snapshot refers to
 	found   []bool
@@ -125,7 +125,7 @@ func (r *rebuilding) fill(dir string, from *snapshotFile) (err error) {
 	if err != nil {
 		return err
 	}
-	if r.db, err = openIndex(dir, &r.s.o); err != nil {
+	if r.db, err = openIndex(dir, &r.s.o, &r.s.reserve); err != nil {
 		return err
 	}
 	r.batch = r.db.NewBatch()
@@ -152,7 +152,7 @@ func (r *rebuilding) fill(dir string, from *snapshotFile) (err error) {
 	if err := r.flush(0); err != nil {
 		return err
 	}
-	return r.db.Flush()
+	return r.s.indexError(r.db.flush(nil))
 }
 
 // flush writes the batch when it has more than so many octets.
@@ -160,8 +160,11 @@ func (r *rebuilding) flush(limit int) error {
 	if r.batch.Len() <= limit {
 		return nil
 	}
-	if err := r.batch.Commit(noSync); err != nil {
-		return fmt.Errorf("index: %w", err)
+	if err := r.db.stuck(); err != nil {
+		return err
+	}
+	if err := r.db.commit(r.batch); err != nil {
+		return r.s.indexError(err)
 	}
 	r.batch.Close()
 	r.batch = r.db.NewBatch()
@@ -227,7 +230,7 @@ func (r *rebuilding) markMissing() error {
 			continue
 		}
 		if !errors.Is(err, pebble.ErrNotFound) {
-			return err
+			return r.s.indexError(err)
 		}
 		r.missing = append(r.missing, id)
 		r.batch.Set(key(keyMessage, id), appendMessage(nil, &message{pos: unfound}), nil)

@@ -327,7 +327,7 @@ func (s *Store) rewriteLastGroup(last []byte) error {
 		}
 	}
 	if len(last) > 0 {
-		if err := s.hooks.writeAt(s.log.file, last, start); err != nil {
+		if err := s.hooks.writeReserved(s.log.file, last, start, forAll); err != nil {
 			return err
 		}
 	}

@@ -224,7 +224,7 @@ func (w *snapshotWriter) put(b []byte) error {
 	if err := w.s.hooks.check("snapshot"); err != nil {
 		return err
 	}
-	if err := w.s.hooks.writeAt(w.f, b, w.size); err != nil {
+	if err := w.s.hooks.writeReserved(w.f, b, w.size, forAll); err != nil {
 		return err
 	}
 	w.size += int64(len(b))

@@ -164,26 +164,31 @@ func largeName(file uint64) string { return fmt.Sprintf("%016x", file) }
 
 func (s *Store) largePath(file uint64) string { return filepath.Join(s.largeDir(), largeName(file)) }
 
-func largeError(err error) error { return fmt.Errorf("localstore: large message: %w", err) }
+func largeError(err error) error {
+	return fmt.Errorf("localstore: large message: %w", spaceError(err))
+}
 
 // newFile returns a name that was never used before, so that a late removal cannot hit another's.
 func newFile() uint64 { return rand.Uint64() | 1 }
 
 // readFile writes what was read, and the rest, to a file, and makes both it and its name durable.
 func (b *staged) readFile(ctx context.Context, r io.Reader) error {
+	if b.s.reserve.isFull() {
+		return store.ErrNoSpace
+	}
 	if err := b.s.hooks.check("large"); err != nil {
-		return largeError(err)
+		return b.failed(err)
 	}
 	file := newFile()
 	f, err := os.OpenFile(b.s.largePath(file), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return largeError(err)
+		return b.failed(err)
 	}
 	b.file = file
 	b.s.staged.addFile(b)
 	defer f.Close()
 	if _, err := f.Write(b.body); err != nil {
-		return largeError(err)
+		return b.failed(err)
 	}
 	b.sum = crc32.Checksum(b.body, castagnoli)
 	b.freeMemory()
@@ -196,7 +201,7 @@ func (b *staged) readFile(ctx context.Context, r io.Reader) error {
 			return tooBig(b.s.o.MaxMessage)
 		}
 		if _, err := f.Write(buf[:n]); err != nil {
-			return largeError(err)
+			return b.failed(err)
 		}
 		if err == io.EOF {
 			break
@@ -209,12 +214,20 @@ func (b *staged) readFile(ctx context.Context, r io.Reader) error {
 		}
 	}
 	if err := b.s.hooks.sync(f); err != nil {
-		return largeError(err)
+		return b.failed(err)
 	}
 	if err := b.s.hooks.syncDir(b.s.largeDir()); err != nil {
-		return largeError(err)
+		return b.failed(err)
 	}
 	return nil
+}
+
+// failed is the error of a file that could not be written.
+func (b *staged) failed(err error) error {
+	if isNoSpace(err) {
+		b.s.reserve.met()
+	}
+	return largeError(err)
 }
 
 func (b *staged) freeMemory() {
@@ -244,7 +257,7 @@ func (b *staged) link() (file uint64, err error) {
 		err = b.s.hooks.syncDir(b.s.largeDir())
 	}
 	if err != nil {
-		return file, largeError(err)
+		return file, b.failed(err)
 	}
 	return file, nil
 }

@@ -15,3 +15,16 @@ func fdatasync(f *os.File) error {
 		}
 	}
 }
+
+// allocate gives a file octets of the disk.
+func allocate(f *os.File, off, n int64) error {
+	for {
+		err := unix.Fallocate(int(f.Fd()), 0, off, n)
+		if err == unix.EOPNOTSUPP {
+			return writeZeros(f, off, n)
+		}
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}

@@ -262,10 +262,12 @@ func (t *tx) writeIndex() error {
 			batch.Set(k, encodeUser(u), nil)
 		}
 	}
-	if err := batch.Commit(noSync); err != nil {
-		return fmt.Errorf("index: %w", err)
+	if t.replay {
+		if err := t.s.index.stuck(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return t.s.indexError(t.s.index.commit(batch))
 }
 
 // end lets go of what the group has used, whatever became of it.

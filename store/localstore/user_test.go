@@ -134,6 +134,7 @@ func crashed(t testing.TB, dir string) string {
 	to := t.TempDir()
 	must(t, os.CopyFS(to, os.DirFS(dir)))
 	os.Remove(filepath.Join(to, "LOCK"))
+	os.Remove(filepath.Join(to, "reserve"))
 	return to
 }
 

@@ -75,7 +75,7 @@ func (t *tx) user(name string) (store.User, error) {
 // CreateUser implements store.Directory.
 func (s *Store) CreateUser(ctx context.Context, name string, secret []byte, initial ...store.InitialMailbox) (store.User, error) {
 	u := store.User{Name: name, Secret: bytes.Clone(secret)}
-	err := s.change(ctx, 0, func(t *tx) error {
+	err := s.change(ctx, 0, false, func(t *tx) error {
 		switch _, err := t.user(name); {
 		case err == nil:
 			return fmt.Errorf("localstore: user %q: %w", name, store.ErrExists)
@@ -122,7 +122,7 @@ func newValidity(last uint32) uint32 { return max(uint32(time.Now().Unix()), las
 // SetSecret implements store.Directory.
 func (s *Store) SetSecret(ctx context.Context, name string, secret []byte) error {
 	secret = bytes.Clone(secret)
-	return s.change(ctx, 0, func(t *tx) error {
+	return s.change(ctx, 0, false, func(t *tx) error {
 		u, err := t.user(name)
 		if err != nil {
 			return err
@@ -150,7 +150,7 @@ func (s *Store) DeleteUser(ctx context.Context, name string) error {
 			return err
 		}
 	}
-	return p.change(ctx, 0, func(t *tx) error {
+	return p.change(ctx, 0, false, func(t *tx) error {
 		now, err := t.user(name)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package localstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -21,17 +22,18 @@ const maxDirtyRows = 1 << 20
 // it has changed nothing.
 type change struct {
 	account store.AccountID // in whose line it waits
+	adds    bool            // messages: it waits for space
 	run     func(*tx) error
 	err     error
 	done    chan struct{}
 }
 
 // change makes a change durable, and returns when everybody can see it.
-func (s *Store) change(ctx context.Context, account store.AccountID, run func(*tx) error) error {
+func (s *Store) change(ctx context.Context, account store.AccountID, adds bool, run func(*tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.queue.submit(ctx, &change{account: account, run: run, done: make(chan struct{})})
+	return s.queue.submit(ctx, &change{account: account, adds: adds, run: run, done: make(chan struct{})})
 }
 
 // write is the writer's goroutine. It ends when the queue is closed and empty.
@@ -62,42 +64,35 @@ func (s *Store) write() {
 // group makes first, and what else waits, one group. There is no waiting for more: while a group
 // is being synced, the next one gathers.
 func (s *Store) group(first *change) {
-	start := time.Now()
 	if err := s.rotate(); err != nil {
 		s.fail(err)
 	}
+	full := s.reserve.isFull()
 	t := s.begin(s.log.pos, s.log.seq+1, s.groupBuf)
 	changes := s.changes[:0]
 	for c := first; c != nil; c, _ = s.queue.take() {
-		if err := s.failed(); err != nil {
-			c.err = err
-		} else {
-			c.err = c.run(t)
-		}
+		s.run(t, c, full)
 		if changes = append(changes, c); len(changes) >= maxGroupChanges || len(t.buf) >= maxGroupBytes {
 			break
 		}
 	}
-	if len(t.buf) > groupHeaderLen {
-		sync, err := s.log.append(t.buf)
-		if err == nil {
-			err = t.publish()
-		} else if cut := s.log.cut(); cut != nil {
-			s.o.Log.Error("localstore: cannot cut off the group that failed", "err", cut)
-		}
-		if err != nil {
-			s.fail(err)
-			for _, c := range changes {
-				if c.err == nil {
-					c.err = s.failed()
-				}
+	err := s.writeGroup(t, len(changes), full)
+	if errors.Is(err, store.ErrNoSpace) && !full {
+		// Once more, without those that add messages.
+		t.end()
+		t = s.begin(s.log.pos, s.log.seq+1, t.buf)
+		for _, c := range changes {
+			if c.err == nil {
+				s.run(t, c, true)
 			}
-		} else if s.o.OnCommit != nil {
-			s.o.OnCommit(Commit{Changes: len(changes), Bytes: len(t.buf), Position: s.log.pos, Sync: sync, Total: time.Since(start)})
 		}
+		err = s.writeGroup(t, len(changes), true)
 	}
 	t.end()
 	for i, c := range changes {
+		if c.err == nil {
+			c.err = err
+		}
 		close(c.done)
 		changes[i] = nil
 	}
@@ -105,17 +100,68 @@ func (s *Store) group(first *change) {
 	if s.groupBuf = t.buf; cap(s.groupBuf) > 2*maxGroupBytes {
 		s.groupBuf = nil
 	}
-	if s.dirtyBytes >= s.o.CheckpointBytes || s.dirtyRows >= maxDirtyRows {
+	if s.dirtyBytes >= s.o.CheckpointBytes || s.dirtyRows >= maxDirtyRows || full && s.dirtyBytes > 0 {
 		s.kickJanitor()
 	}
 }
 
-// rotate starts a new segment when the active one is full.
+// run makes a change a part of the group, or sets its error.
+func (s *Store) run(t *tx, c *change, full bool) {
+	if c.err = s.failed(); c.err != nil {
+		return
+	}
+	if c.err = s.index.stuck(); c.err != nil {
+		return
+	}
+	if c.adds && full {
+		c.err = store.ErrNoSpace
+		return
+	}
+	c.err = c.run(t)
+}
+
+// writeGroup makes a group durable and publishes it. After ErrNoSpace all is as before; after every
+// other error the store has failed.
+func (s *Store) writeGroup(t *tx, changes int, full bool) error {
+	if len(t.buf) == groupHeaderLen {
+		return nil
+	}
+	start := time.Now()
+	sync, err := s.log.append(t.buf, full)
+	if err != nil {
+		var unsynced *syncError
+		cut := s.log.cut()
+		if cut != nil {
+			s.o.Log.Error("localstore: cannot cut off the group that failed", "err", cut)
+		} else if isNoSpace(err) && !errors.As(err, &unsynced) {
+			s.reserve.met()
+			return spaceError(err)
+		}
+	} else {
+		err = t.publish()
+	}
+	if err != nil {
+		s.fail(err)
+		return s.failed()
+	}
+	if s.o.OnCommit != nil {
+		s.o.OnCommit(Commit{Changes: changes, Bytes: len(t.buf), Position: s.log.pos, Sync: sync, Total: time.Since(start)})
+	}
+	return nil
+}
+
+// rotate starts a new segment when the active one is full. Without space for that the old one grows.
 func (s *Store) rotate() error {
 	if s.failed() != nil || s.log.pos-s.log.active.base < uint64(s.o.SegmentSize) {
 		return nil
 	}
-	return s.log.create()
+	err := s.log.create()
+	var unsynced *syncError
+	if isNoSpace(err) && !errors.As(err, &unsynced) {
+		s.reserve.met()
+		return nil
+	}
+	return err
 }
 
 // fail stops all further changes.
