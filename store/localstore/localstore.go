@@ -139,6 +139,7 @@ func open(dir string, o *Options) (_ *Store, err error) {
 			s.release()
 		}
 	}()
+	s.makePrivate()
 	if err := s.reserve.open(); err != nil {
 		return nil, err
 	}
