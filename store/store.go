@@ -116,6 +116,6 @@ type Body interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64
-	// WriteRange writes count octets from offset to w, by sendfile where w and the driver can.
+	// WriteRange writes count octets from offset to w.
 	WriteRange(w io.Writer, offset, count int64) (int64, error)
 }

@@ -20,14 +20,23 @@ const bufferLen = 64 << 10
 
 var buffers = sync.Pool{New: func() any { return new([bufferLen]byte) }}
 
-// body is the octets of one message. They were compared with their CRC before anybody sees them.
+// body is the octets of one message. They were compared with their CRC before anybody sees them. A
+// large one is read in blocks, of which each is compared with what it was then.
 type body struct {
 	small *[bufferLen]byte // all of it, if it is small
+	sums  []uint32         // CRC32C of each block, if it is large
+	bad   func() error     // what is said of a block that has changed
 	file  *os.File         // or else where it is: a segment, or a file of its own
 	open  *openFile        // the segment's, which Close gives back
 	own   bool             // Close closes file
 	off   int64
 	size  int64
+
+	mu struct {
+		sync.Mutex
+		block *[bufferLen]byte // the one read last, for readers that take little at once
+		n     int64            // its number
+	}
 }
 
 // Body implements store.Mailbox.
@@ -123,34 +132,39 @@ func (s *Store) openBody(m *message) (*body, error) {
 	return &body{file: f.File, open: f, off: int64(m.pos - g.base), size: int64(m.size)}, nil
 }
 
-// verify compares a body with its CRC, and keeps it if it is small. Large ones are compared only
-// once: clients fetch them in pieces.
-func (s *Store) verify(b *body, ref uint64, m *message) error {
+// verify compares a body with its CRC, and keeps it if it is small. Large ones are compared as a whole
+// only once: clients fetch them in pieces. From then on the CRCs of their blocks are known.
+func (s *Store) verify(b *body, ref uint64, m *message) (err error) {
 	if b.small != nil {
 		return nil
 	}
+	damaged := func() error { return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m)) }
 	if b.size <= bufferLen {
 		b.small = buffers.Get().(*[bufferLen]byte)
 		if _, err := b.file.ReadAt(b.small[:b.size], b.off); err != nil {
 			return fmt.Errorf("localstore: message %d: %w", ref, err)
 		}
 		if crc32.Checksum(b.small[:b.size], castagnoli) != m.sum {
-			return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m))
+			return damaged()
 		}
 		b.letGo()
 		return nil
 	}
-	if s.verified.has(ref) {
+	b.bad = func() error {
+		s.verified.remove(ref) // the next one to open it is told before anything is sent
+		return damaged()
+	}
+	if b.sums = s.verified.get(ref); b.sums != nil {
 		return nil
 	}
-	sum, err := b.sum()
-	if err != nil {
+	var sum uint32
+	if b.sums, sum, err = b.sum(); err != nil {
 		return fmt.Errorf("localstore: message %d: %w", ref, err)
 	}
 	if sum != m.sum {
-		return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m))
+		return damaged()
 	}
-	s.verified.add(ref)
+	s.verified.add(ref, b.sums)
 	return nil
 }
 
@@ -165,43 +179,71 @@ func (b *body) letGo() {
 	b.open, b.file, b.own = nil, nil, false
 }
 
-// sum returns the CRC of a body.
-func (b *body) sum() (sum uint32, err error) {
+// blockLen returns how many octets a block has.
+func (b *body) blockLen(n int64) int64 { return min(bufferLen, b.size-n*bufferLen) }
+
+// sum returns the CRCs of a body's blocks, and that of all of it.
+func (b *body) sum() (blocks []uint32, whole uint32, err error) {
 	buf := buffers.Get().(*[bufferLen]byte)
 	defer buffers.Put(buf)
-	for off := int64(0); off < b.size; {
-		n, err := b.ReadAt(buf[:], off)
-		if err != nil && (err != io.EOF || n == 0) {
-			return 0, err
+	for n := int64(0); n*bufferLen < b.size; n++ {
+		p := buf[:b.blockLen(n)]
+		if _, err := b.file.ReadAt(p, b.off+n*bufferLen); err != nil {
+			return nil, 0, err
 		}
-		sum = crc32.Update(sum, castagnoli, buf[:n])
-		off += int64(n)
+		blocks = append(blocks, crc32.Checksum(p, castagnoli))
+		whole = crc32.Update(whole, castagnoli, p)
 	}
-	return sum, nil
+	return blocks, whole, nil
 }
 
-// verified remembers some messages.
+// readBlock reads a block, into the beginning of p, and compares it.
+func (b *body) readBlock(p []byte, n int64) ([]byte, error) {
+	p = p[:b.blockLen(n)]
+	switch _, err := b.file.ReadAt(p, b.off+n*bufferLen); {
+	case errors.Is(err, os.ErrClosed):
+		return nil, store.ErrClosed
+	case err != nil:
+		return nil, err
+	case crc32.Checksum(p, castagnoli) != b.sums[n]:
+		return nil, b.bad()
+	}
+	return p, nil
+}
+
+// verified knows the CRCs of the blocks of messages that were compared with theirs.
 type verified struct {
 	mu struct {
 		sync.Mutex
-		refs map[uint64]struct{}
+		sums   map[uint64][]uint32
+		blocks int // of all
 	}
 }
 
-func (v *verified) has(ref uint64) bool {
+// maxVerified is how many blocks are remembered: 64 GiB of messages, in 4 MiB.
+const maxVerified = 1 << 20
+
+func (v *verified) get(ref uint64) []uint32 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	_, ok := v.mu.refs[ref]
-	return ok
+	return v.mu.sums[ref]
 }
 
-func (v *verified) add(ref uint64) {
+func (v *verified) add(ref uint64, sums []uint32) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.mu.refs == nil || len(v.mu.refs) >= 10_000 {
-		v.mu.refs = map[uint64]struct{}{}
+	if v.mu.sums == nil || v.mu.blocks+len(sums) > maxVerified {
+		v.mu.sums, v.mu.blocks = map[uint64][]uint32{}, 0
 	}
-	v.mu.refs[ref] = struct{}{}
+	v.mu.blocks += len(sums) - len(v.mu.sums[ref])
+	v.mu.sums[ref] = sums
+}
+
+func (v *verified) remove(ref uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.mu.blocks -= len(v.mu.sums[ref])
+	delete(v.mu.sums, ref)
 }
 
 func (b *body) Size() int64 { return b.size }
@@ -211,12 +253,22 @@ func (b *body) Close() error {
 		buffers.Put(b.small)
 		b.small = nil
 	}
+	b.letGoBlock()
 	b.letGo()
 	b.size = 0
 	return nil
 }
 
-func (b *body) ReadAt(p []byte, off int64) (int, error) {
+func (b *body) letGoBlock() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.block != nil {
+		buffers.Put(b.mu.block)
+		b.mu.block = nil
+	}
+}
+
+func (b *body) ReadAt(p []byte, off int64) (n int, err error) {
 	if off < 0 {
 		return 0, errors.New("localstore: negative offset")
 	}
@@ -227,17 +279,42 @@ func (b *body) ReadAt(p []byte, off int64) (int, error) {
 	if short {
 		p = p[:b.size-off]
 	}
-	var err error
-	n := len(p)
 	if b.small != nil {
-		copy(p, b.small[off:])
-	} else if n, err = b.file.ReadAt(p, b.off+off); errors.Is(err, os.ErrClosed) {
-		err = store.ErrClosed
+		n = copy(p, b.small[off:])
 	}
-	if err == nil && short {
+	for n < len(p) {
+		k, err := b.readPart(p[n:], off+int64(n))
+		if n += k; err != nil {
+			return n, err
+		}
+	}
+	if short {
 		err = io.EOF
 	}
 	return n, err
+}
+
+// readPart reads octets of one block of a large body.
+func (b *body) readPart(p []byte, off int64) (int, error) {
+	n, at := off/bufferLen, off%bufferLen
+	if at == 0 && int64(len(p)) >= b.blockLen(n) {
+		whole, err := b.readBlock(p, n)
+		return len(whole), err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.block == nil || b.mu.n != n {
+		buf := b.mu.block
+		if b.mu.block = nil; buf == nil {
+			buf = buffers.Get().(*[bufferLen]byte)
+		}
+		if _, err := b.readBlock(buf[:], n); err != nil {
+			buffers.Put(buf)
+			return 0, err
+		}
+		b.mu.block, b.mu.n = buf, n
+	}
+	return copy(p, b.mu.block[at:b.blockLen(n)]), nil
 }
 
 func (b *body) WriteRange(w io.Writer, offset, count int64) (int64, error) {
@@ -252,21 +329,19 @@ func (b *body) WriteRange(w io.Writer, offset, count int64) (int64, error) {
 		n, err := w.Write(b.small[offset : offset+count])
 		return int64(n), err
 	}
-	if n, ok, err := sendfile(w, b.file, b.off+offset, count); ok {
-		return n, err
-	}
 	buf := buffers.Get().(*[bufferLen]byte)
 	defer buffers.Put(buf)
-	var done int64
-	for done < count {
-		n, err := b.ReadAt(buf[:min(bufferLen, count-done)], offset+done)
-		if n > 0 {
-			n, err = w.Write(buf[:n])
-			done += int64(n)
+	for done := int64(0); done < count; {
+		at := offset + done
+		block, err := b.readBlock(buf[:], at/bufferLen)
+		if err != nil {
+			return done, err
 		}
-		if err != nil && (err != io.EOF || done < count) {
+		block = block[at%bufferLen:]
+		n, err := w.Write(block[:min(int64(len(block)), count-done)])
+		if done += int64(n); err != nil {
 			return done, err
 		}
 	}
-	return done, nil
+	return count, nil
 }

@@ -222,7 +222,7 @@ func (c *checker) body(id uint64, m *message) {
 		return
 	}
 	c.Octets += b.size
-	sum, err := b.sum()
+	_, sum, err := b.sum()
 	if err != nil {
 		c.problem("message %d: %v", id, err)
 		return
