@@ -12,6 +12,7 @@ import (
 // fields: by file, with the receiver.
 var latches = map[string]string{
 	"store/localstore/localstore.go": "s.gate", // Close waits for those between reading and unread
+	"store/localstore/index_disk.go": "d.FS",   // the Lock of a filesystem returns what releases it
 }
 
 // locks checks that a function that takes a lock also releases it, and the other way round.

@@ -234,9 +234,8 @@ func (d *indexDisk) MkdirAll(dir string, _ os.FileMode) error {
 }
 
 func (d *indexDisk) Lock(name string) (l io.Closer, err error) {
-	lock := d.FS.Lock
 	err = d.try(writeTables, func() error {
-		l, err = lock(name)
+		l, err = d.FS.Lock(name)
 		return err
 	})
 	if err != nil {

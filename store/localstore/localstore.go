@@ -63,6 +63,7 @@ type Store struct {
 	live         map[uint64]int64 // octets that live messages need, by segment, at that checkpoint
 	snapshots    []snapshotFile   // oldest first
 	patience     <-chan struct{}  // until it is closed, a checkpoint waits for space; nil: it does not
+	torn         string           // a segment without a header, until recovery has removed it
 	unfinished   bool             // a checkpoint is neither written nor taken back
 
 	mu struct {

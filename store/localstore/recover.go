@@ -29,6 +29,12 @@ func (s *Store) recover() error {
 		if from.pos > 0 || len(s.snapshots) > 0 {
 			return fmt.Errorf("%w: %s: all segments of the log are missing; restore them from a backup", ErrCorrupt, s.log.dir)
 		}
+		if err := s.checkNewest(s.log.dir, 0); err != nil {
+			return err
+		}
+		if err := s.removeTorn(); err != nil {
+			return err
+		}
 		if s.log.id == 0 {
 			s.log.id = newStoreID()
 		}
@@ -56,6 +62,9 @@ func (s *Store) recover() error {
 			return err
 		}
 	}
+	if err := s.removeTorn(); err != nil {
+		return err
+	}
 	if len(s.live) == 0 {
 		if err := s.countLive(); err != nil {
 			return err
@@ -78,6 +87,34 @@ func (s *Store) recover() error {
 		s.kickJanitor()
 	}
 	return nil
+}
+
+// checkNewest finds out whether the log has lost its end: a message gets its row when its group is
+// durable, so the index knows of none that the log does not tell.
+func (s *Store) checkNewest(path string, off uint64) error {
+	it, err := s.index.NewIter(&pebble.IterOptions{LowerBound: []byte{keyMessage}, UpperBound: []byte{keyMessage + 1}})
+	if err != nil {
+		return s.indexError(err)
+	}
+	defer it.Close()
+	if it.Last() && keyNum(it.Key()) >= s.nextMessage {
+		return corrupt(path, off, fmt.Sprintf("the log ends here, but the index knows of message %d, which comes later", keyNum(it.Key())))
+	}
+	return s.indexError(it.Error())
+}
+
+// removeTorn removes a last segment that has no header: the process ended while it made the file, and
+// there never was anything in it.
+func (s *Store) removeTorn() error {
+	if s.torn == "" {
+		return nil
+	}
+	if err := os.Remove(s.torn); err != nil {
+		return err
+	}
+	s.o.Log.Warn("localstore: removed a segment without a header", "file", s.torn)
+	s.torn = ""
+	return s.hooks.syncDir(s.log.dir)
 }
 
 // readState reads what the index knows.
@@ -149,14 +186,7 @@ func (s *Store) findSegments() error {
 		path := filepath.Join(s.log.dir, name)
 		g, err := s.log.readSegment(path)
 		if errors.Is(err, errTornHeader) && i == len(names)-1 {
-			// The process ended while it made the file; there never was anything in it.
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-			if err := s.hooks.syncDir(s.log.dir); err != nil {
-				return err
-			}
-			s.o.Log.Warn("localstore: removed a segment without a header", "file", path)
+			s.torn = path
 			continue
 		}
 		if errors.Is(err, errTornHeader) {
@@ -207,6 +237,11 @@ func (s *Store) replay(g, next *segment, prev []byte) (last []byte, err error) {
 	}
 	if next != nil && pos < size {
 		return nil, corrupt(g.path, pos-g.base, "a group is damaged, and there are later ones")
+	}
+	if next == nil {
+		if err := s.checkNewest(g.path, pos-g.base); err != nil {
+			return nil, err
+		}
 	}
 	if next == nil && pos < g.end() {
 		if err := s.cutTail(g, pos); err != nil {

@@ -398,3 +398,41 @@ func TestCheckpointFails(t *testing.T) {
 	u.close(t)
 	checkStore(t, dir)
 }
+
+// TestLogLosesItsEnd cuts the log off before what the index knows: before the last checkpoint, or
+// behind it but before a message that has its row already. The store is refused, and left alone.
+func TestLogLosesItsEnd(t *testing.T) {
+	for _, checkpoint := range []bool{true, false} {
+		dir := t.TempDir()
+		s := openQuiet(t, dir, &Options{Reserve: -1})
+		u := newUser(t, s, "ann")
+		_, err := u.add("the first")
+		must(t, err)
+		kept := s.log.pos
+		for range 20 {
+			_, err := u.add("hello")
+			must(t, err)
+		}
+		if checkpoint {
+			must(t, s.writeCheckpoint())
+		} else {
+			must(t, s.index.Flush())
+		}
+		copied := whole(t, s)
+		u.close(t)
+		paths, err := filepath.Glob(filepath.Join(copied, "log", "*"))
+		must(t, err)
+		for _, size := range []int64{int64(kept), int64(kept) + 10, segmentHeaderLen, segmentHeaderLen / 2, 0} {
+			must(t, os.Truncate(paths[0], size))
+			if s, err := Open(copied, &Options{Reserve: -1}); err == nil {
+				t.Errorf("checkpoint %v: cut off at %d, the log was accepted", checkpoint, size)
+				s.Close()
+			} else if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("checkpoint %v: cut off at %d: %v", checkpoint, size, err)
+			}
+			if info, err := os.Stat(paths[0]); err != nil || info.Size() != size {
+				t.Errorf("checkpoint %v: cut off at %d, the log was changed: %v", checkpoint, size, err)
+			}
+		}
+	}
+}
