@@ -124,10 +124,14 @@ func TestIndexLost(t *testing.T) {
 func TestIndexDamaged(t *testing.T) {
 	dir := t.TempDir()
 	u := busyStore(t, dir)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 100 { // so that the index has blocks that opening the store does not read
+		_, err := u.add(fmt.Sprintf("%x %x %x", rnd.Uint64(), rnd.Uint64(), rnd.Uint64()))
+		must(t, err)
+	}
 	want, err := everything(u.s)
 	must(t, err)
 	u.close(t)
-	rnd := rand.New(rand.NewPCG(1, 2))
 	names, err := os.ReadDir(filepath.Join(dir, "index"))
 	must(t, err)
 	rebuilt, reported := 0, 0
