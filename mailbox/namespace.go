@@ -138,14 +138,6 @@ func (n *Namespace) HasChildren(name string) bool {
 // Subscribed yields the subscribed names in the order of All, existing or not.
 func (n *Namespace) Subscribed() iter.Seq[string] { return n.subscribed.Scan }
 
-// SubscribedBelow yields the subscribed names below a name, in the same order.
-func (n *Namespace) SubscribedBelow(name string) iter.Seq[string] {
-	prefix := name + string(Delim)
-	return func(yield func(string) bool) {
-		n.subscribed.Ascend(prefix, func(name string) bool { return strings.HasPrefix(name, prefix) && yield(name) })
-	}
-}
-
 // IsSubscribed reports whether the name is subscribed.
 func (n *Namespace) IsSubscribed(name string) bool {
 	_, ok := n.subscribed.Get(imap.CanonicalName(name))

@@ -106,9 +106,6 @@ func TestNamespaceBelow(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("below %q are %q, want %q", c.name, got, c.want)
 		}
-		if got := slices.Collect(n.SubscribedBelow(c.name)); !slices.Equal(got, c.want) {
-			t.Errorf("below %q are subscribed %q, want %q", c.name, got, c.want)
-		}
 	}
 	if got := slices.Collect(n.Subscribed()); !slices.Equal(got, all) || !slices.Equal(names(n), all) {
 		t.Errorf("got %q and subscribed %q, want %q", names(n), got, all)
