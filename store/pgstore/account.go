@@ -168,7 +168,7 @@ func (a *account) publish(n *names) {
 
 // refresh reads the names, and publishes them. They are as new as the moment of the call.
 func (a *account) refresh(ctx context.Context) error {
-	return a.cell.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	return a.cell.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		r, err := scanAccount(conn.QueryRow(ctx, selectAccount, int64(a.id)))
 		if err == nil {
 			if old := a.cur.Load(); old != nil && old.seq == r.seq && r.state == stateInUse {
@@ -254,7 +254,7 @@ func (c *cell) lookAtAccounts(ctx context.Context) error {
 	}
 	type mark struct{ seq, sum int64 }
 	marks := map[store.AccountID]mark{}
-	err := c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err := c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		clear(marks)
 		rows, err := conn.Query(ctx, `SELECT a.account_id, a.names_seq, (SELECT coalesce(sum(m.modseq), 0)::bigint FROM mailbox m WHERE m.account_id = a.account_id)
 			FROM unnest($1::bigint[]) AS o (account_id) JOIN account a ON a.account_id = o.account_id WHERE a.state IN (0, 1)`, ids)
@@ -317,7 +317,7 @@ func (a *account) sum() (sum int64) {
 // lookAtBoxes notes in which mailboxes something has changed.
 func (a *account) lookAtBoxes(ctx context.Context) error {
 	modseqs := map[mailbox.ID]imap.ModSeq{}
-	err := a.cell.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err := a.cell.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `SELECT mailbox_id, modseq FROM mailbox WHERE account_id = $1`, int64(a.id))
 		if err != nil {
 			return err

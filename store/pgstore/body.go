@@ -27,7 +27,7 @@ func putTimeout(size int64) time.Duration {
 
 // readEmail reads an email whole. ErrGone.
 func (c *cell) readEmail(ctx context.Context, from emailRef) (e *newEmail, err error) {
-	err = c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		e = &newEmail{}
 		var emailID, threadID int64
 		err := conn.QueryRow(ctx, `SELECT email_id, thread_id, size, sum, blob, body, summary FROM email WHERE account_id = $1 AND ref = $2`,
@@ -125,7 +125,7 @@ func (h *handle) ahead(row *mailbox.Row) []int64 {
 
 // readBodies reads where bodies are, and the small ones themselves, which it keeps in memory.
 func (c *cell) readBodies(ctx context.Context, account store.AccountID, refs []int64) (out map[uint64]*newEmail, err error) {
-	err = c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		out = map[uint64]*newEmail{}
 		rows, err := conn.Query(ctx, `SELECT ref, size, sum, blob, body FROM email WHERE account_id = $1 AND ref = ANY($2)`, int64(account), refs)
 		if err != nil {
@@ -166,7 +166,7 @@ func (c *cell) claimRecent(ctx context.Context, ref store.Ref, below imap.UID) (
 	if err != nil || from >= below {
 		return from, err
 	}
-	err = c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		var b pgx.Batch
 		b.Queue("BEGIN")
 		b.Queue("SET LOCAL synchronous_commit = off")
@@ -191,7 +191,7 @@ func (c *cell) claimRecent(ctx context.Context, ref store.Ref, below imap.UID) (
 
 // recentFrom implements store.Recent.
 func (c *cell) recentFrom(ctx context.Context, ref store.Ref) (from imap.UID, err error) {
-	err = c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {
+	err = c.read(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {
 		from, err = scanUID(conn.QueryRow(ctx, `SELECT claimed FROM mailbox WHERE account_id = $1 AND mailbox_id = $2`, int64(ref.Account), int64(ref.Mailbox)))
 		if notFound(err) {
 			return mailboxNotFound(ref.Mailbox)
@@ -209,7 +209,7 @@ func scanUID(row pgx.Row) (imap.UID, error) {
 
 // status returns the counts of a mailbox.
 func (c *cell) status(ctx context.Context, ref store.Ref) (counts mailbox.Counts, err error) {
-	err = c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		h, err := scanHead(conn.QueryRow(ctx, selectHead, int64(ref.Account), int64(ref.Mailbox)))
 		if notFound(err) {
 			return mailboxNotFound(ref.Mailbox)

@@ -109,7 +109,7 @@ func (b *box) catchUp(ctx context.Context, q querier, epoch int64, h *head) (*kn
 
 // refresh reads what has happened, and publishes it. It is as new as the moment of the call.
 func (b *box) refresh(ctx context.Context) error {
-	return b.cell.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	return b.cell.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		k, err := b.readKnown(ctx, conn)
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func (b *box) readKnown(ctx context.Context, conn *pgx.Conn) (*known, error) {
 
 // changes returns what has happened after a mod-sequence, as the database has it.
 func (b *box) changes(ctx context.Context, since imap.ModSeq) (c *mailbox.Changes, err error) {
-	err = b.cell.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = b.cell.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, snapshot); err != nil {
 			return err
 		}

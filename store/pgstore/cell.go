@@ -105,6 +105,14 @@ func (c *cell) open(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// read runs a query that changes nothing, unless the store is closed.
+func (c *cell) read(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
+	if err := c.open(ctx); err != nil {
+		return err
+	}
+	return c.db.read(ctx, f)
+}
+
 // begin is open for a change, which close waits for until running.Done.
 func (c *cell) begin(ctx context.Context) error {
 	c.state.Lock()
@@ -135,7 +143,7 @@ func (c *cell) close() error {
 // askClock asks the database what time it is. Generations, the age of trash and UIDVALIDITY are told
 // by that clock alone, so that a machine whose own is wrong, or jumps, does no harm.
 func (c *cell) askClock(ctx context.Context) error {
-	return c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	return c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		asked := time.Now()
 		var told time.Time
 		if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&told); err != nil {
@@ -305,7 +313,7 @@ func (c *cell) lookOnce(ctx context.Context) error {
 	}
 	type place struct{ modseq, epoch int64 }
 	newest := map[store.Ref]place{}
-	err := c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err := c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		clear(newest)
 		rows, err := conn.Query(ctx, `SELECT m.account_id, m.mailbox_id, m.modseq, m.epoch
 			FROM unnest($1::bigint[], $2::bigint[]) AS o (account_id, mailbox_id)

@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -25,6 +26,7 @@ type commit struct {
 	bodies   []*staged         // that it uses
 	emails   map[use]*newEmail // what its messages become
 	copies   map[copyOf]*newEmail
+	missing  []missingCopy
 	objects  []blob.Key // that were made for it alone
 
 	outcomes []store.Outcome
@@ -35,10 +37,19 @@ type commit struct {
 // use is a message of an Append.
 type use struct{ op, message int }
 
-// copyOf is a message that a Copy brings to another account.
+// copyOf is a message that a Copy brings to another account: one that is there, by its Ref, or one
+// that is new with the same commit, by its object.
 type copyOf struct {
-	op  int
-	ref uint64
+	op     int
+	ref    uint64
+	object string
+}
+
+// missingCopy is one that has to be made before the commit can be.
+type missingCopy struct {
+	copyOf
+	email *newEmail
+	to    store.AccountID
 }
 
 var (
@@ -122,7 +133,7 @@ func (c *cell) commit(ctx context.Context, ops []store.Op) ([]store.Outcome, err
 	m := newCommit(ops)
 	err := c.take(ctx, m)
 	if err == nil {
-		for range 3 {
+		for range prepareRounds + len(ops) {
 			if err = c.prepareCopies(ctx, m); err != nil {
 				break
 			}
@@ -147,6 +158,10 @@ func (c *cell) commit(ctx context.Context, ops []store.Op) ([]store.Outcome, err
 	}
 	return m.outcomes, nil
 }
+
+// prepareRounds is how often the copies of a commit are prepared, when its source changes meanwhile,
+// besides once for each operation, which may copy what the one before it has made.
+const prepareRounds = 3
 
 // take makes the bodies of a commit its own, and emails of them.
 func (c *cell) take(ctx context.Context, m *commit) error {
@@ -199,7 +214,7 @@ func (c *cell) newEmail(ctx context.Context, m *commit, account store.AccountID,
 	key := b.mu.key // nobody changes it while the commit has the body
 	if again || b.cell != c || b.account != account || key == "" || isOld(key, c.generation()) {
 		var err error
-		if key, err = c.put(ctx, account, b); err != nil {
+		if key, err = c.put(ctx, account, &b.mu.spool, b.size); err != nil {
 			return nil, err
 		}
 		m.objects = append(m.objects, key)
@@ -516,6 +531,14 @@ func (c *cell) prepareCopies(ctx context.Context, m *commit) error {
 			return err
 		}
 	}
+	for _, x := range m.missing {
+		e := *x.email
+		if err := c.copyObject(ctx, m, &e, x.to); err != nil {
+			return err
+		}
+		m.copies[x.copyOf] = &e
+	}
+	m.missing = nil
 	return nil
 }
 
@@ -526,7 +549,7 @@ func (c *cell) prepareCopy(ctx context.Context, m *commit, index int, op *store.
 		return err
 	}
 	for _, r := range b.Newest().RowsByUID(op.UIDs) {
-		k := copyOf{index, r.Ref}
+		k := copyOf{op: index, ref: r.Ref}
 		if m.copies[k] != nil {
 			continue
 		}
@@ -545,20 +568,25 @@ func (c *cell) prepareCopy(ctx context.Context, m *commit, index int, op *store.
 // copyEmail makes a copy of an email for another account.
 func (c *cell) copyEmail(ctx context.Context, m *commit, from emailRef, to store.AccountID) (*newEmail, error) {
 	e, err := c.readEmail(ctx, from)
-	if err != nil || e.blob == nil {
-		return e, err
+	if err == nil && e.blob != nil {
+		err = c.copyObject(ctx, m, e, to)
 	}
-	body, err := c.bodies.Open(ctx, blob.Key(*e.blob), e.size, [32]byte(e.sum))
+	return e, err
+}
+
+// copyObject gives an email an object of its own, which is another account's.
+func (c *cell) copyObject(ctx context.Context, m *commit, e *newEmail, to store.AccountID) error {
+	body, err := c.bodies.Open(ctx, blob.Key(*e.blob), e.size, [sha256.Size]byte(e.sum))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer body.Close()
-	key := blob.NewKey(c.generation(), uint64(to))
-	if err := c.blobs.Put(ctx, key, body, e.size); err != nil {
-		return nil, unavailable(err)
+	key, err := c.put(ctx, to, body, e.size)
+	if err != nil {
+		return err
 	}
 	m.objects = append(m.objects, key)
 	text := string(key)
 	e.blob = &text
-	return e, nil
+	return nil
 }

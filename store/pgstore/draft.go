@@ -551,19 +551,32 @@ func (d *draft) copy(ctx context.Context, c *commit, index int, op *store.Copy) 
 }
 
 // foreign makes the emails of messages that are copied to another account known there, and returns
-// what their Refs become.
+// what their Refs become. errNotPrepared when an object has to be copied first.
 func (d *draft) foreign(c *commit, index int, op *store.Copy, from *mailbox.Version, set imap.UIDSet) (func(uint64) uint64, error) {
 	refs := map[uint64]uint64{}
+	c.missing = nil
+	ready := true
 	for _, r := range from.RowsByUID(set) {
-		email := d.emails[emailRef{op.From.Account, r.Ref}] // of the same group
-		if email == nil || email.blob != nil {
-			email = c.copies[copyOf{index, r.Ref}]
+		// One that is new is known, but an object has one owner.
+		email := d.emails[emailRef{op.From.Account, r.Ref}]
+		if email == nil {
+			email = c.copies[copyOf{op: index, ref: r.Ref}]
+		} else if email.blob != nil {
+			k := copyOf{op: index, object: *email.blob}
+			if c.copies[k] == nil {
+				c.missing = append(c.missing, missingCopy{k, email, op.To.Account})
+			}
+			email = c.copies[k]
 		}
 		if email == nil {
-			return nil, errNotPrepared
+			ready = false
+			continue
 		}
 		refs[r.Ref] = newRef()
 		d.emails[emailRef{op.To.Account, refs[r.Ref]}] = email
+	}
+	if !ready {
+		return nil, errNotPrepared
 	}
 	return func(ref uint64) uint64 { return refs[ref] }, nil
 }

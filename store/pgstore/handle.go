@@ -226,7 +226,7 @@ func (c *cell) fetchDetails(ctx context.Context, account store.AccountID, rows [
 		}
 	}
 	var value []byte
-	return c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	return c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		found, err := conn.Query(ctx, `SELECT ref, email_id, thread_id, summary FROM email WHERE account_id = $1 AND ref = ANY($2)`, int64(account), refs)
 		if err != nil {
 			return err
@@ -249,7 +249,7 @@ const maxCached = 64<<10 - 256
 
 // readDetails reads the details of one message.
 func (c *cell) readDetails(ctx context.Context, account store.AccountID, ref uint64) (d store.Details, err error) {
-	err = c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		var emailID, threadID int64
 		err := conn.QueryRow(ctx, `SELECT email_id, thread_id, summary FROM email WHERE account_id = $1 AND ref = $2`, int64(account), int64(ref)).Scan(&emailID, &threadID, &d.Summary)
 		d.EmailID, d.ThreadID = store.EmailID(emailID), store.ThreadID(threadID)

@@ -58,7 +58,7 @@ func (c *cell) stage(ctx context.Context, account store.AccountID, body io.Reade
 	b.size = n
 	hash.Sum(b.sum[:0])
 	if err == nil && b.isLarge() {
-		b.mu.key, err = c.put(ctx, account, b)
+		b.mu.key, err = c.put(ctx, account, &b.mu.spool, n)
 	}
 	if err != nil {
 		b.mu.spool.Close()
@@ -71,12 +71,12 @@ func (c *cell) stage(ctx context.Context, account store.AccountID, body io.Reade
 func (b *staged) isLarge() bool { return b.size > int64(b.cell.options.InlineLimit) }
 
 // put makes a body an object of an account in this cell.
-func (c *cell) put(ctx context.Context, account store.AccountID, b *staged) (key blob.Key, err error) {
+func (c *cell) put(ctx context.Context, account store.AccountID, body io.ReaderAt, size int64) (key blob.Key, err error) {
 	err = c.db.retry(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, putTimeout(b.size))
+		ctx, cancel := context.WithTimeout(ctx, putTimeout(size))
 		defer cancel()
 		key = blob.NewKey(c.generation(), uint64(account)) // a failed one may turn up later
-		if err := c.blobs.Put(ctx, key, &b.mu.spool, b.size); err != nil {
+		if err := c.blobs.Put(ctx, key, body, size); err != nil {
 			return transientError{fmt.Errorf("pgstore: storing a body: %w", err)}
 		}
 		return nil

@@ -76,7 +76,7 @@ const sweepBatch = 1000
 func (c *cell) sweepTrash(ctx context.Context) error {
 	for ctx.Err() == nil {
 		accounts := map[int64][]int64{}
-		err := c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		err := c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 			clear(accounts)
 			rows, err := conn.Query(ctx, `SELECT account_id, ref FROM trash WHERE at < now() - $1::interval AND blob IS NULL ORDER BY at LIMIT $2`,
 				c.options.TrashAfter, sweepBatch)
@@ -129,7 +129,7 @@ func (c *cell) sweepObjects(ctx context.Context) error {
 			key          blob.Key
 		}
 		var found []row
-		err := c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		err := c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 			rows, err := conn.Query(ctx, `SELECT account_id, ref, blob FROM trash WHERE blob IS NOT NULL LIMIT $1`, sweepBatch)
 			if err != nil {
 				return err
@@ -167,7 +167,7 @@ func (c *cell) sweepObjects(ctx context.Context) error {
 // sweepAccounts removes what is left of accounts that were deleted, or have moved away.
 func (c *cell) sweepAccounts(ctx context.Context) error {
 	var accounts []int64
-	err := c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err := c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `SELECT account_id FROM account WHERE state IN ($1, $2) AND since < now() - $3::interval`,
 			int16(stateDeleted), int16(stateMoved), c.options.TrashAfter)
 		if err != nil {
@@ -307,7 +307,7 @@ func (c *cell) eachOrphan(ctx context.Context, g blob.Generation, f func([]blob.
 
 // orphans returns those of an account's objects that no email and no trash names.
 func (c *cell) orphans(ctx context.Context, account store.AccountID, keys []string) (orphans []blob.Key, err error) {
-	err = c.db.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	err = c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		orphans = nil
 		rows, err := conn.Query(ctx, `SELECT k FROM unnest($2::text[]) AS k
 			WHERE NOT EXISTS (SELECT FROM email e WHERE e.account_id = $1 AND e.blob = k)
