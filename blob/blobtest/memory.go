@@ -36,12 +36,12 @@ func (s *Memory) Put(ctx context.Context, key blob.Key, body io.ReaderAt, size i
 	if _, _, err := key.Parse(); err != nil {
 		return err
 	}
-	octets := make([]byte, size)
-	if _, err := io.ReadFull(io.NewSectionReader(body, 0, size), octets); err != nil {
-		return fmt.Errorf("blobtest: object %s: %w", key, err)
+	octets, err := io.ReadAll(&reader{ctx, io.NewSectionReader(body, 0, size)})
+	if err == nil && int64(len(octets)) < size {
+		err = io.ErrUnexpectedEOF
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("blobtest: object %s: %w", key, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -66,7 +66,20 @@ func (s *Memory) Open(ctx context.Context, key blob.Key, offset int64) (io.ReadC
 	if !ok {
 		return nil, fmt.Errorf("blobtest: %w: %s", blob.ErrNotFound, key)
 	}
-	return io.NopCloser(bytes.NewReader(octets[min(offset, int64(len(octets))):])), nil
+	return io.NopCloser(&reader{ctx, bytes.NewReader(octets[min(offset, int64(len(octets))):])}), nil
+}
+
+// reader ends with its context.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }
 
 // Delete removes objects.
