@@ -144,14 +144,13 @@ func (c *cell) close() error {
 // by that clock alone, so that a machine whose own is wrong, or jumps, does no harm.
 func (c *cell) askClock(ctx context.Context) error {
 	return c.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		asked := time.Now()
 		var told time.Time
 		if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&told); err != nil {
 			return err
 		}
 		c.clock.Lock()
 		defer c.clock.Unlock()
-		c.clock.asked, c.clock.told = asked, told
+		c.clock.asked, c.clock.told = time.Now(), told // so ours is never ahead
 		return nil
 	})
 }
