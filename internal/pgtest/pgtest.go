@@ -5,7 +5,6 @@ package pgtest
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,8 +19,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // ServerEnv names the environment variable with the address of a server to use instead of a new one,
@@ -79,17 +76,11 @@ func MakeSchema(server, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("pgtest: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, server)
-	if err != nil {
-		return "", fmt.Errorf("pgtest: %w", err)
-	}
-	defer conn.Close(ctx)
 	hash := sha256.Sum256([]byte(name))
 	schema := "t" + hex.EncodeToString(hash[:8])
-	if _, err := conn.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS "+schema); err != nil {
-		return "", fmt.Errorf("pgtest: %w", err)
+	psql := exec.Command("psql", "-X", "-q", "-c", "SET client_min_messages = error", "-c", "CREATE SCHEMA IF NOT EXISTS "+schema, server)
+	if out, err := psql.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("pgtest: psql: %w\n%s", err, out)
 	}
 	q := u.Query()
 	q.Set("search_path", schema)
@@ -160,21 +151,14 @@ func start(bin string) (_ *server, err error) {
 		s.cmd.Wait()
 		close(s.ended)
 	}()
-	for {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		conn, err := pgx.Connect(ctx, s.address())
-		if err == nil {
-			conn.Close(ctx)
-			cancel()
-			return s, nil
-		}
-		cancel()
+	for exec.Command("psql", "-X", "-q", "-c", "", s.address()).Run() != nil {
 		select {
 		case <-s.ended:
 			return nil, errors.New("pgtest: the server ended:\n" + s.log.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+	return s, nil
 }
 
 // become has the server's programs run as another user, to whom the folder is given.

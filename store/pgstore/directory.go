@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -208,6 +209,25 @@ func (c *cell) deleteAccount(ctx context.Context, id store.AccountID) error {
 	}
 	c.hints.send(h)
 	return nil
+}
+
+// SharedKey returns random octets that all machines know by a name. The first to ask makes them.
+func (s *Store) SharedKey(ctx context.Context, name string, octets int) (key []byte, err error) {
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	random := make([]byte, octets)
+	rand.Read(random)
+	err = s.directory.write(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		if _, err := conn.Exec(ctx, `INSERT INTO shared_key (name, octets) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, random); err != nil {
+			return err
+		}
+		return conn.QueryRow(ctx, `SELECT octets FROM shared_key WHERE name = $1`, name).Scan(&key)
+	})
+	if err == nil && len(key) != octets {
+		err = fmt.Errorf("pgstore: the shared key %q has %d octets, not %d", name, len(key), octets)
+	}
+	return key, err
 }
 
 // write runs statements that do no harm when they are made twice, until they are made and replicated.

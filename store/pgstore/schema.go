@@ -28,7 +28,7 @@ func migrate(ctx context.Context, config *pgx.ConnConfig, log *slog.Logger) erro
 	if err != nil {
 		return err
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return err
 	}

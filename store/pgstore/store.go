@@ -164,6 +164,10 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// Err says why the store takes no changes, or nil. What is not there at the moment is tried again with
+// every change, so it is none.
+func (s *Store) Err() error { return s.ready(context.Background()) }
+
 // ready says why nothing can be done.
 func (s *Store) ready(ctx context.Context) error {
 	s.mu.Lock()

@@ -14,6 +14,12 @@ CREATE TABLE users (
 	cell       text NOT NULL
 );
 
+-- shared_key has secrets that all machines are to know.
+CREATE TABLE shared_key (
+	name   text PRIMARY KEY,
+	octets bytea NOT NULL
+);
+
 -- account is locked by whoever changes the names of its mailboxes, so that no name is there twice.
 CREATE TABLE account (
 	account_id    bigint PRIMARY KEY,
@@ -132,4 +138,4 @@ CREATE TABLE task (
 );
 
 -- +goose Down
-DROP TABLE task, trash, done, expunged, changed, email, message, subscription, mailbox, account, users;
+DROP TABLE shared_key, task, trash, done, expunged, changed, email, message, subscription, mailbox, account, users;
