@@ -2,6 +2,8 @@ package s3blob
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"net/http"
 	"time"
@@ -10,7 +12,7 @@ import (
 // newTransport returns connections that end when nothing moves for a while. An idle one is closed
 // well before that, and before most servers would close it: a request on a connection that is being
 // closed fails.
-func newTransport(silence time.Duration) *http.Transport {
+func newTransport(silence time.Duration, roots *x509.CertPool) *http.Transport {
 	dialer := &net.Dialer{Timeout: min(silence, 10*time.Second), KeepAlive: 15 * time.Second}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
@@ -21,6 +23,7 @@ func newTransport(silence time.Duration) *http.Transport {
 			}
 			return &conn{c, silence}, nil
 		},
+		TLSClientConfig:       &tls.Config{RootCAs: roots},
 		TLSHandshakeTimeout:   min(silence, 10*time.Second),
 		ExpectContinueTimeout: time.Second,
 		IdleConnTimeout:       min(silence/2, 10*time.Second),
