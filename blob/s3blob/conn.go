@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -59,3 +60,17 @@ func (c *conn) Write(p []byte) (done int, err error) {
 }
 
 func (c *conn) extend() { c.SetDeadline(time.Now().Add(c.silence)) }
+
+// plainBody hides that a body can write itself. The library closes bodies when it has the answer, and
+// those of its that can write themselves then say io.EOF, which net/http takes for a failure of the
+// connection: it is closed while the answer is read (aws-sdk-go-v2 issues 1825 and 2737).
+type plainBody struct{ next http.RoundTripper }
+
+func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		plain := *r
+		plain.Body = struct{ io.ReadCloser }{r.Body}
+		r = &plain
+	}
+	return p.next.RoundTrip(r)
+}

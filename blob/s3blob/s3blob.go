@@ -60,7 +60,7 @@ func Open(c Config) (*Store, error) {
 		Region:       c.Region,
 		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKey, c.SecretKey, c.SessionToken),
 		UsePathStyle: c.PathStyle,
-		HTTPClient:   &http.Client{Transport: transport},
+		HTTPClient:   &http.Client{Transport: plainBody{transport}},
 		Retryer:      aws.NopRetryer{},
 		// The checksums that not every server knows are not sent: the signature has one.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
