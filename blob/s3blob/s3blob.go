@@ -28,6 +28,7 @@ import (
 	"iter"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -254,7 +255,7 @@ func (s *Store) List(ctx context.Context, generation blob.Generation) iter.Seq2[
 				return
 			}
 			for _, o := range page.Contents {
-				key := blob.Key(aws.ToString(o.Key)[len(s.config.Prefix):])
+				key := blob.Key(strings.TrimPrefix(aws.ToString(o.Key), s.config.Prefix))
 				if _, _, err := key.Parse(); err != nil {
 					continue // not of ours
 				}

@@ -103,15 +103,15 @@ func rights(dir string) ([]string, bool) {
 
 // private are the libraries that one package alone may use.
 var private = map[string]string{
-	"github.com/cockroachdb/pebble":        "store/localstore",
-	"github.com/prometheus/client_golang":  "cmd",
-	"github.com/spf13/cobra":               "cmd",
-	"github.com/pelletier/go-toml":         "cmd",
-	"github.com/vbauerster/mpb":            "cmd",
-	"github.com/xdg-go/scram":              "auth/sasl",
-	"database/sql":                         "store/pgstore",
-	"github.com/jackc/pgx":                 "store/pgstore",
-	"github.com/aws/aws-sdk-go-v2/service": "blob/s3blob",
+	"github.com/cockroachdb/pebble":       "store/localstore",
+	"github.com/prometheus/client_golang": "cmd",
+	"github.com/spf13/cobra":              "cmd",
+	"github.com/pelletier/go-toml":        "cmd",
+	"github.com/vbauerster/mpb":           "cmd",
+	"github.com/xdg-go/scram":             "auth/sasl",
+	"database/sql":                        "store/pgstore",
+	"github.com/jackc/pgx":                "store/pgstore",
+	"github.com/aws":                      "blob/s3blob",
 }
 
 // libraries checks that a driver's library is seen in the driver only. Tests may compare with it.
