@@ -88,6 +88,12 @@ func MakeSchema(server, name string) (string, error) {
 	return u.String(), nil
 }
 
+// Program returns the path of one of PostgreSQL's programs.
+func Program(name string) (string, error) {
+	bin, err := find()
+	return filepath.Join(bin, name), err
+}
+
 // find returns the folder of PostgreSQL's programs, the newest there is.
 func find() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
