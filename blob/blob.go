@@ -1,5 +1,6 @@
 // Package blob says what an object store is that holds the bodies of messages: the interface that
-// s3blob and fsblob implement, the keys, and a cache on a local disk. blobtest tests drivers.
+// s3blob and fsblob implement, the keys, and a cache of bodies on a local disk. blobtest tests
+// drivers.
 //
 // # Invariants
 //
@@ -7,6 +8,7 @@
 //   - What Put has returned for without an error survives the loss of what the store promises to
 //     survive; an object is there as a whole or not at all.
 //   - Nobody deletes anything because the store has failed to answer.
+//   - A Body has the octets whose hash was asked for; the cache's folder may be deleted at any time.
 package blob
 
 import (
@@ -28,9 +30,11 @@ var ErrNotFound = errors.New("blob: no such object")
 // Store is an object store. Its methods may be called concurrently.
 type Store interface {
 	// Put stores size octets of body under a key that was not used before. When it fails the
-	// object may be there or not. body is read from its beginning, perhaps several times.
+	// object may be there or not, or turn up later: who tries again takes another key. body is
+	// read from its beginning, perhaps several times; when it has fewer octets there is no object.
 	Put(ctx context.Context, key Key, body io.ReaderAt, size int64) error
-	// Open reads an object from an offset on, in octets. ErrNotFound, also from the reader.
+	// Open reads an object from an offset on, in octets; from its end on there are none.
+	// ErrNotFound, also from the reader. What ends early ends with an error, never with io.EOF.
 	Open(ctx context.Context, key Key, offset int64) (io.ReadCloser, error)
 	// Delete removes objects. Those that are not there are no error.
 	Delete(ctx context.Context, keys ...Key) error

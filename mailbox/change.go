@@ -219,8 +219,9 @@ type Copied struct {
 }
 
 // Copy returns to with copies of the messages of the set that from has, with UIDs from to.UIDNext
-// on, one mod-sequence, their flags, dates and Refs. ErrTooManyKeywords. from may be to.
-func Copy(from *Version, set imap.UIDSet, to *Version, saved Saved) (*Copied, error) {
+// on, one mod-sequence, their flags and dates. Their Refs are the same, or what ref makes of each when
+// it is not nil. ErrTooManyKeywords. from may be to.
+func Copy(from *Version, set imap.UIDSet, to *Version, saved Saved, ref func(uint64) uint64) (*Copied, error) {
 	c := &Copied{}
 	var used FlagSet
 	for _, r := range from.RowsByUID(set) {
@@ -249,6 +250,9 @@ func Copy(from *Version, set imap.UIDSet, to *Version, saved Saved) (*Copied, er
 			mapped[was] = now
 		}
 		r.UID, r.Flags, r.ModSeq, r.Saved, r.far = to.UIDNext+imap.UID(i), now.Bits, modseq, saved, 0
+		if ref != nil {
+			r.Ref = ref(r.Ref)
+		}
 		if now.Far != (FarBits{}) {
 			if far == nil {
 				far = map[imap.UID]FarBits{}

@@ -146,7 +146,7 @@ func TestFarModel(t *testing.T) {
 			var lists [][]imap.Flag
 			first := src.UIDNext
 			src, lists = appended(src, rnd.IntN(10))
-			c, err := Copy(src, imap.UIDRange(first, src.UIDNext), v, 7)
+			c, err := Copy(src, imap.UIDRange(first, src.UIDNext), v, 7, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

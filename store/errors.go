@@ -26,6 +26,14 @@ var (
 	// changes; it must be reopened, which recovers every acknowledged change.
 	ErrFailed = errors.New("store: failed, reopen it")
 	ErrClosed = errors.New("store: closed")
+	// ErrUnavailable says that a part of the store, such as a database on another machine, did not
+	// answer in time. A change may or may not have been made.
+	ErrUnavailable = errors.New("store: not available at the moment")
+	// ErrMoved says that an account is kept elsewhere now: whoever connects again finds it.
+	ErrMoved = errors.New("store: the account has moved")
+	// ErrApart says that operations of one commit are about accounts that are not kept together, so
+	// that they cannot be made all or none. Each account's can be committed by themselves.
+	ErrApart = errors.New("store: the accounts are not kept together")
 	// ErrNoSpace says that the disk is full. Nothing has changed, and messages can be read and
 	// removed; the store goes on by itself when there is space.
 	ErrNoSpace = errors.New("store: the disk is full")

@@ -150,7 +150,7 @@ func skips(t *Tree) (out []string) {
 }
 
 var (
-	skippers = []string{"internal/servertest", "internal/dovecottest"}
+	skippers = []string{"internal/servertest", "internal/dovecottest", "internal/pgtest"}
 	// reexecuted are tests that another test runs in a process of its own.
 	reexecuted = map[string]bool{"store/storetest/faults_test.go": true}
 )

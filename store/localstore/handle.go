@@ -2,7 +2,6 @@ package localstore
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -16,9 +15,7 @@ import (
 type handle struct {
 	box  *box
 	bell chan struct{}
-	held atomic.Pointer[mailbox.Version] // what the session shows
-	seen atomic.Pointer[mailbox.Version] // what Version has returned since the last Hold, with all its messages
-	last *mailbox.Version                // what Version has returned; the session's
+	mailbox.Holder
 }
 
 // Open implements store.Mail.
@@ -65,42 +62,16 @@ func (s *Store) addHandle(h *handle) {
 func (h *handle) Ref() store.Ref        { return h.box.ref() }
 func (h *handle) Bell() <-chan struct{} { return h.bell }
 
-// Version makes what it returns known before it returns it: a checkpoint that has seen a removal
-// looks at seen afterwards, so either it finds the version here, or Version finds a newer one.
-func (h *handle) Version() *mailbox.Version {
-	before := h.seen.Load()
-	for v := h.box.cur.Load(); v != h.last; {
-		keep := v
-		if before != nil {
-			keep = mailbox.Retain(before, v)
-		}
-		h.seen.Store(keep)
-		newest := h.box.cur.Load()
-		if newest == v {
-			h.last = v
-		}
-		v = newest
-	}
-	return h.last
-}
+func (h *handle) Version() *mailbox.Version { return h.Holder.Version(h.box) }
+
+// Newest implements mailbox.Source.
+func (b *box) Newest() *mailbox.Version { return b.cur.Load() }
 
 func (h *handle) Refresh(ctx context.Context) (*mailbox.Version, error) {
 	if err := h.box.account.s.check(ctx); err != nil {
 		return nil, err
 	}
 	return h.Version(), nil
-}
-
-func (h *handle) Hold(v *mailbox.Version) {
-	h.held.Store(v) // first: see versions
-	h.seen.Store(h.last)
-}
-
-// versions returns what the handle holds. It looks at seen first: what leaves it because of Hold is
-// in held by then.
-func (h *handle) versions() [2]*mailbox.Version {
-	seen := h.seen.Load()
-	return [2]*mailbox.Version{seen, h.held.Load()}
 }
 
 func (h *handle) Changes(ctx context.Context, since imap.ModSeq) (*mailbox.Changes, error) {
@@ -134,25 +105,17 @@ func (s *Store) removeHandle(h *handle) bool {
 	return ok
 }
 
-// hasMessage reports whether a version has the message of a row.
-func hasMessage(v *mailbox.Version, row *mailbox.Row) bool {
-	_, found, ok := v.Find(row.UID)
-	return ok && found.Ref == row.Ref
-}
-
 // readable reports whether a message is in the mailbox, or a handle holds it.
 func (b *box) readable(row *mailbox.Row) bool {
-	return hasMessage(b.cur.Load(), row) || b.holds(row)
+	return b.cur.Load().HasMessage(row) || b.holds(row)
 }
 
 func (b *box) holds(row *mailbox.Row) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for h := range b.mu.handles {
-		for _, v := range h.versions() {
-			if v != nil && hasMessage(v, row) {
-				return true
-			}
+		if h.Holds(row) {
+			return true
 		}
 	}
 	return false
@@ -176,7 +139,7 @@ func (s *Store) heldVersions() map[*mailbox.Version]*box {
 	defer s.mu.Unlock()
 	versions := map[*mailbox.Version]*box{}
 	for h := range s.mu.handles {
-		for _, v := range h.versions() {
+		for _, v := range h.Versions() {
 			if v != nil && v != h.box.cur.Load() {
 				versions[v] = h.box
 			}
@@ -219,7 +182,7 @@ func (h *handle) Details(ctx context.Context, rows []mailbox.Row, buf []byte, li
 		if n%detailsRun == 0 && newest.HasRows(rows[n:min(n+detailsRun, len(rows))]) {
 			there = n + detailsRun
 		}
-		if n >= there && !hasMessage(newest, row) && !h.box.holds(row) {
+		if n >= there && !newest.HasMessage(row) && !h.box.holds(row) {
 			continue
 		}
 		if last != 0 && row.Ref == last+1 {

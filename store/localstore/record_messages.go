@@ -278,7 +278,7 @@ func (r *copyRecord) compute(from, to *mailbox.Version) (err error) {
 			return err
 		}
 	}
-	if r.copied, err = mailbox.Copy(from, r.set, to, r.saved); err != nil || !r.move || len(r.copied.From) == 0 {
+	if r.copied, err = mailbox.Copy(from, r.set, to, r.saved, nil); err != nil || !r.move || len(r.copied.From) == 0 {
 		return err
 	}
 	if r.src == r.dst { // the removal is a part of the same change

@@ -351,7 +351,7 @@ func (d *draft) copy(op *store.Copy) (out store.Outcome, blame store.Ref, err er
 	if err := to.room(set.Len()); err != nil {
 		return out, op.To, err
 	}
-	copied, err := mailbox.Copy(from.version, set, to.version, mailbox.MakeSaved(d.now))
+	copied, err := mailbox.Copy(from.version, set, to.version, mailbox.MakeSaved(d.now), nil)
 	if err != nil {
 		return out, op.To, err
 	}

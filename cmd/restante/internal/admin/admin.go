@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"restante/cmd/restante/internal/config"
 	"restante/cmd/restante/internal/datadir"
 	"restante/cmd/restante/internal/mailfile"
 )
@@ -63,9 +64,13 @@ type UserInfo struct {
 // SocketName is the name of a running server's socket in its data folder.
 const SocketName = "admin.sock"
 
-// open reaches the data in dir. A folder that does not exist, or has no store in it, is an error unless
-// create is set.
-func open(dir string, create bool) (API, error) {
+// open reaches the data. A folder that does not exist, or has no store in it, is an error unless create
+// is set.
+func open(ctx context.Context, c *config.Server, create bool) (API, error) {
+	if c.IsShared() {
+		return openStore(ctx, c, slog.Default()) // whoever else uses it does not mind
+	}
+	dir := c.Data
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {
 		return nil, fmt.Errorf("there is no data folder %s; name it with --data", dir)
 	}
@@ -85,5 +90,5 @@ func open(dir string, create bool) (API, error) {
 			return nil, fmt.Errorf("%s is no data folder: there is no mail in it; name the right one with --data", dir)
 		}
 	}
-	return openStore(dir, slog.Default()) // which writes to standard error
+	return openStore(ctx, c, slog.Default()) // which writes to standard error
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"restante/cmd/restante/internal/config"
+
 	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
 )
@@ -19,7 +21,7 @@ import (
 // TestAPI does the same to a store in a folder and through the socket of a running server.
 func TestAPI(t *testing.T) {
 	t.Run("store", func(t *testing.T) {
-		api, err := open(t.TempDir(), true)
+		api, err := open(t.Context(), &config.Server{Data: t.TempDir()}, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -28,7 +30,7 @@ func TestAPI(t *testing.T) {
 	})
 	t.Run("socket", func(t *testing.T) {
 		dir := t.TempDir()
-		running, err := openStore(dir, slog.New(slog.DiscardHandler))
+		running, err := openStore(t.Context(), &config.Server{Data: dir}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +46,7 @@ func TestAPI(t *testing.T) {
 			s.Close()
 			<-done
 		}()
-		api, err := open(dir, false)
+		api, err := open(t.Context(), &config.Server{Data: dir}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,10 +128,10 @@ func testImportAgain(t *testing.T, api API) {
 func TestOpenMissing(t *testing.T) {
 	top := t.TempDir()
 	dir := filepath.Join(top, "data")
-	if _, err := open(dir, false); err == nil || !strings.Contains(err.Error(), "there is no data folder "+dir) {
+	if _, err := open(t.Context(), &config.Server{Data: dir}, false); err == nil || !strings.Contains(err.Error(), "there is no data folder "+dir) {
 		t.Error(err)
 	}
-	if _, err := open(top, false); err == nil || !strings.Contains(err.Error(), top+" is no data folder") {
+	if _, err := open(t.Context(), &config.Server{Data: top}, false); err == nil || !strings.Contains(err.Error(), top+" is no data folder") {
 		t.Error(err)
 	}
 	if made, err := os.ReadDir(top); err != nil || len(made) != 0 {
@@ -145,7 +147,7 @@ func TestOpenAnothers(t *testing.T) {
 	}
 	dir := t.TempDir()
 	discard := slog.New(slog.DiscardHandler)
-	stopped, err := openStore(dir, discard)
+	stopped, err := openStore(t.Context(), &config.Server{Data: dir}, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,12 +165,12 @@ func TestOpenAnothers(t *testing.T) {
 	const nobody = 65534
 	give(nobody)
 	for _, create := range []bool{false, true} { // user add creates
-		if _, err := open(dir, create); err == nil || !strings.Contains(err.Error(), "sudo -u") {
+		if _, err := open(t.Context(), &config.Server{Data: dir}, create); err == nil || !strings.Contains(err.Error(), "sudo -u") {
 			t.Errorf("create %v: %v", create, err)
 		}
 	}
 	give(0)
-	running, err := openStore(dir, discard)
+	running, err := openStore(t.Context(), &config.Server{Data: dir}, discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +181,7 @@ func TestOpenAnothers(t *testing.T) {
 	}
 	defer l.Close()
 	give(nobody)
-	api, err := open(dir, false)
+	api, err := open(t.Context(), &config.Server{Data: dir}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

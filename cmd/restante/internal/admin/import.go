@@ -52,7 +52,7 @@ time brings what is new.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			api, err := data.open(false)
+			api, err := data.open(cmd.Context(), false)
 			if err != nil {
 				return err
 			}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 
+	"restante/cmd/restante/internal/config"
+
 	"restante/cmd/restante/internal/mailfile"
 )
 
@@ -41,7 +43,7 @@ func startSocket(t *testing.T) (api API, stop func() string) {
 	dir := t.TempDir()
 	var said logBuffer
 	log := slog.New(slog.NewTextHandler(&said, nil))
-	running, err := openStore(dir, log)
+	running, err := openStore(t.Context(), &config.Server{Data: dir}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +61,7 @@ func startSocket(t *testing.T) (api API, stop func() string) {
 		return said.String()
 	})
 	t.Cleanup(func() { stop() })
-	if api, err = open(dir, false); err != nil {
+	if api, err = open(t.Context(), &config.Server{Data: dir}, false); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { api.Close() })

@@ -8,21 +8,22 @@ import (
 
 	"restante/auth"
 	"restante/auth/sasl"
+	"restante/cmd/restante/internal/config"
 	"restante/cmd/restante/internal/datadir"
+	"restante/cmd/restante/internal/mailstore"
 	"restante/imap"
 	"restante/store"
-	"restante/store/localstore"
 )
 
 // New administers an open store. It stays open when the API is closed.
 func New(s store.Store, a *auth.Authenticator) API { return &storeAPI{store: s, auth: a} }
 
-// openStore opens the store in a folder until the API is closed.
-func openStore(dir string, log *slog.Logger) (API, error) {
-	if err := datadir.Prepare(dir, log); err != nil {
+// openStore opens the store until the API is closed.
+func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (API, error) {
+	if err := datadir.Prepare(c.Data, log); err != nil {
 		return nil, err
 	}
-	s, err := localstore.Open(dir, nil)
+	s, err := mailstore.Open(ctx, c, log)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func newUserAdd(data *dataFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			api, err := data.open(true)
+			api, err := data.open(cmd.Context(), true)
 			if err != nil {
 				return err
 			}
@@ -69,7 +69,7 @@ func newUserPasswd(data *dataFlags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			api, err := data.open(false)
+			api, err := data.open(cmd.Context(), false)
 			if err != nil {
 				return err
 			}
@@ -87,7 +87,7 @@ func newUserLs(data *dataFlags) *cobra.Command {
 		Short: "List the users and how much mail they have",
 		Args:  cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			api, err := data.open(false)
+			api, err := data.open(cmd.Context(), false)
 			if err != nil {
 				return err
 			}
@@ -130,7 +130,7 @@ func newUserRm(data *dataFlags) *cobra.Command {
 			if !yes {
 				return cli.Usagef("this deletes all mail of %s for good; say --yes to do it", args[0])
 			}
-			api, err := data.open(false)
+			api, err := data.open(cmd.Context(), false)
 			if err != nil {
 				return err
 			}

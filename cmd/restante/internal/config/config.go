@@ -43,24 +43,46 @@ type Server struct {
 	Hostname          string   `toml:"hostname" default:"that of the machine" example:"mail.example.org" doc:"name by which the server goes"`
 	Domains           []string `toml:"domains" default:"none, and mail for ann@ every domain is taken" example:"[\"example.org\"]" doc:"domains in which ann@ is the user ann, for mail and to log in"`
 	Postmaster        string   `toml:"postmaster" default:"the only user" example:"ann" doc:"user who gets mail for postmaster"`
+	Store             string   `toml:"store" default:"the mail is in the data folder" example:"postgres://restante@db1,db2/mail" doc:"database that holds the mail, of any number of machines; the password in $PGPASSWORD or ~/.pgpass. 'data' then has nothing that cannot be lost"`
+	Blobs             string   `toml:"blobs" example:"s3://mail?endpoint=https://s3.example.org" doc:"object store for large bodies beside it, or file:///FOLDER; the keys in $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY"`
+	NATS              string   `toml:"nats" default:"the database itself" example:"nats://nats1:4222,nats://nats2:4222" doc:"servers by which machines hear of each other's changes"`
+	Directory         string   `toml:"directory" default:"that of the first cell" example:"postgres://restante@db0/directory" doc:"database that knows the users, and in which cell their mail is"`
 	LogLevel          string   `toml:"log_level" default:"info" doc:"debug, info, warn or error"`
 	Limits            Limits   `toml:"limits" doc:"what one client, or one message, can take"`
+	Cells             []Cell   `toml:"cells" doc:"instead of store, blobs and nats, when one database is not enough: one table for each cell, the same on all machines. New users go to the first that is not full"`
 }
+
+// Cell is a [[server.cells]] table: a database and an object store, which hold the mail of some users.
+type Cell struct {
+	Name          string `toml:"name" example:"north" doc:"what the directory calls it, for ever"`
+	Store         string `toml:"store" example:"postgres://restante@db1,db2/mail" doc:"its database, as in [server]"`
+	Blobs         string `toml:"blobs" example:"s3://mail?endpoint=https://s3.example.org" doc:"its object store, as in [server]"`
+	NATS          string `toml:"nats" default:"the database itself" example:"nats://nats1:4222" doc:"as in [server]"`
+	AccessKeyFile string `toml:"access_key_file" default:"$AWS_ACCESS_KEY_ID" example:"/etc/restante/s3.access" doc:"file with the access key of the object store"`
+	SecretKeyFile string `toml:"secret_key_file" default:"$AWS_SECRET_ACCESS_KEY" example:"/etc/restante/s3.secret" doc:"file with its secret key"`
+	Full          bool   `toml:"full" default:"false" doc:"it gets no new users"`
+}
+
+// IsShared reports whether the mail is in databases, and not in the data folder.
+func (c *Server) IsShared() bool { return c.Store != "" || len(c.Cells) > 0 }
 
 // Limits is the [server.limits] table; what is left out has its default.
 type Limits struct {
-	LineLength         int      `toml:"line_length" default:"65536" doc:"octets of a command without its literals"`
-	CommandLiterals    int64    `toml:"command_literals" default:"1048576" doc:"octets of all literals of a command but a message"`
-	AppendLimit        int64    `toml:"append_limit" default:"128 MiB by IMAP, 50 MiB by LMTP" example:"134217728" doc:"octets of a message"`
-	History            int      `toml:"history" default:"1048576" doc:"octets for each mailbox in which it is kept what was expunged, 16 a run of UIDs; who comes back after more reads all anew"`
-	CommandsBeforeAuth int      `toml:"commands_before_login" default:"32" doc:"commands of a connection that is not logged in"`
-	ErrorsBeforeAuth   int      `toml:"errors_before_login" default:"3" doc:"syntax errors and failed logins that end a connection that is not logged in"`
-	Errors             int      `toml:"errors" default:"50" doc:"syntax errors in a row that end any connection"`
-	ConnsPerAddr       int      `toml:"connections_per_address" default:"1000" doc:"connections from one address"`
-	ConnsPerUser       int      `toml:"connections_per_user" default:"200" doc:"connections of one user"`
-	AuthTimeout        Duration `toml:"login_timeout" default:"3m" doc:"time until the login has succeeded"`
-	IdleTimeout        Duration `toml:"idle_timeout" default:"30m" doc:"time without a command, or with nothing new in IDLE"`
-	WriteTimeout       Duration `toml:"write_timeout" default:"5m" doc:"time without a written octet getting through"`
+	LineLength          int      `toml:"line_length" default:"65536" doc:"octets of a command without its literals"`
+	CommandLiterals     int64    `toml:"command_literals" default:"1048576" doc:"octets of all literals of a command but a message"`
+	AppendLimit         int64    `toml:"append_limit" default:"128 MiB by IMAP, 50 MiB by LMTP" example:"134217728" doc:"octets of a message"`
+	History             int      `toml:"history" default:"1048576" doc:"octets for each mailbox in which it is kept what was expunged, 16 a run of UIDs; who comes back after more reads all anew"`
+	DatabaseConnections int      `toml:"database_connections" default:"16" doc:"connections to each database"`
+	BodyInDatabase      int      `toml:"body_in_database" default:"16384" doc:"octets up to which a body is kept in the database and not as an object"`
+	BodyCache           int64    `toml:"body_cache" default:"1073741824" doc:"octets of objects that are kept in the data folder, for each cell"`
+	CommandsBeforeAuth  int      `toml:"commands_before_login" default:"32" doc:"commands of a connection that is not logged in"`
+	ErrorsBeforeAuth    int      `toml:"errors_before_login" default:"3" doc:"syntax errors and failed logins that end a connection that is not logged in"`
+	Errors              int      `toml:"errors" default:"50" doc:"syntax errors in a row that end any connection"`
+	ConnsPerAddr        int      `toml:"connections_per_address" default:"1000" doc:"connections from one address"`
+	ConnsPerUser        int      `toml:"connections_per_user" default:"200" doc:"connections of one user"`
+	AuthTimeout         Duration `toml:"login_timeout" default:"3m" doc:"time until the login has succeeded"`
+	IdleTimeout         Duration `toml:"idle_timeout" default:"30m" doc:"time without a command, or with nothing new in IDLE"`
+	WriteTimeout        Duration `toml:"write_timeout" default:"5m" doc:"time without a written octet getting through"`
 }
 
 // Duration is a time.Duration written as "30m".

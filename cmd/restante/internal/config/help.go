@@ -48,6 +48,9 @@ func writeTable(b *strings.Builder, name string, table reflect.Type) {
 			tables = append(tables, inner{full + ".NAME", f})
 		case f.Type.Kind() == reflect.Struct:
 			tables = append(tables, inner{full, f})
+		case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+			f.Type = f.Type.Elem()
+			tables = append(tables, inner{"[" + full + "]", f})
 		default:
 			writeKey(b, key, f)
 		}

@@ -50,6 +50,11 @@ func TestReference(t *testing.T) {
 					t.Fatalf("%s%s has not one example", name, key)
 				}
 				table(name+key+".NAME.", v.Field(i).MapIndex(reflect.ValueOf("NAME")))
+			case f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() == reflect.Struct:
+				if v.Field(i).Len() != 1 {
+					t.Fatalf("%s%s has not one example", name, key)
+				}
+				table(name+key+".", v.Field(i).Index(0))
 			case !regexp.MustCompile(`(?m)^` + key + ` = `).MatchString(text):
 				t.Errorf("%s%s is not shown", name, key)
 			case v.Field(i).IsZero() && f.Type.Kind() != reflect.Bool:

@@ -48,7 +48,8 @@ func serveDemo(ctx context.Context, w io.Writer, c config.Server, version string
 			return err
 		}
 	}
-	s, err := start(c, version, log)
+	c.Store, c.Blobs, c.Cells = "", "", nil
+	s, err := start(ctx, c, version, log)
 	if err != nil {
 		return err
 	}

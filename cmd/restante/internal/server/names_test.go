@@ -61,7 +61,7 @@ func TestPostmasterWarning(t *testing.T) {
 		{"", "Bob", ""},
 		{"postmaster", "", ""},
 	} {
-		s, err := start(config.Server{Data: dir, LMTP: "127.0.0.1:0", Postmaster: test.postmaster}, "", slog.New(slog.DiscardHandler))
+		s, err := start(t.Context(), config.Server{Data: dir, LMTP: "127.0.0.1:0", Postmaster: test.postmaster}, "", slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestNothingToServe(t *testing.T) {
 		{config.Server{IMAP: "127.0.0.1:0", Domains: []string{""}}, `domains: "" is no domain`},
 	} {
 		test.c.Data = dir
-		s, err := start(test.c, "", slog.New(slog.NewTextHandler(io.Discard, nil)))
+		s, err := start(t.Context(), test.c, "", slog.New(slog.NewTextHandler(io.Discard, nil)))
 		if err == nil {
 			s.stop()
 		}

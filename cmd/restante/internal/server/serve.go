@@ -34,12 +34,17 @@ An address is HOST:PORT, or :PORT for all of this machine's addresses, or for LM
 the path of a Unix socket; "off" turns a listener off. Flags win over the [server]
 table of the configuration file.
 
+The mail is in the data folder, or, with --store and --blobs, in a PostgreSQL database
+and an object store, which any number of machines may serve at the same time:
+docs/cluster.md says how. Passwords of theirs come from the environment or from files.
+
 SIGHUP reads the certificate and the configuration file again. The log level and
 where the certificate is are taken over; what else has changed waits for a restart,
 and the log says so.`,
 		Example: `  restante serve --demo
   restante serve --data /var/lib/restante --tls-cert mail.crt --tls-key mail.key
-  restante serve --imap off --imaps :993 --lmtp /run/restante/lmtp.sock`,
+  restante serve --imap off --imaps :993 --lmtp /run/restante/lmtp.sock
+  restante serve --store postgres://restante@db1,db2/mail --blobs s3://mail`,
 		Args: cli.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			set := &settings{load: func() (config.Server, error) {
@@ -70,6 +75,7 @@ and the log says so.`,
 	f := cmd.Flags()
 	f.StringVar(&flags.Data, "data", "", "`FOLDER` that holds the mail (default "+config.DefaultData()+")")
 	f.StringVar(&configFile, "config", "", "configuration `FILE`, TOML; see 'restante help config'")
+	config.AddStoreFlags(f, &flags)
 	f.StringVar(&flags.IMAP, "imap", "", "`ADDRESS` for IMAP with STARTTLS (default :143)")
 	f.StringVar(&flags.IMAPS, "imaps", "", "`ADDRESS` for IMAP over TLS (default :993)")
 	f.StringVar(&flags.LMTP, "lmtp", "", "`ADDRESS` or socket path for LMTP (default 127.0.0.1:24)")
@@ -88,6 +94,7 @@ func override(c *config.Server, cmd *cobra.Command, flags *config.Server) {
 		"data": {&c.Data, &flags.Data}, "imap": {&c.IMAP, &flags.IMAP}, "imaps": {&c.IMAPS, &flags.IMAPS},
 		"lmtp": {&c.LMTP, &flags.LMTP}, "http": {&c.HTTP, &flags.HTTP}, "tls-cert": {&c.TLSCert, &flags.TLSCert},
 		"tls-key": {&c.TLSKey, &flags.TLSKey}, "log": {&c.LogLevel, &flags.LogLevel},
+		"store": {&c.Store, &flags.Store}, "blobs": {&c.Blobs, &flags.Blobs}, "nats": {&c.NATS, &flags.NATS},
 	} {
 		if cmd.Flags().Changed(name) {
 			*pair[0] = *pair[1]

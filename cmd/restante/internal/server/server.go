@@ -20,16 +20,16 @@ import (
 	"restante/cmd/restante/internal/cli"
 	"restante/cmd/restante/internal/config"
 	"restante/cmd/restante/internal/datadir"
+	"restante/cmd/restante/internal/mailstore"
 	"restante/imapserver"
 	"restante/lmtp"
 	"restante/store/gate"
-	"restante/store/localstore"
 )
 
 // run serves until ctx ends or a listener fails.
 func run(ctx context.Context, set *settings, version string, log *slog.Logger) error {
 	c := set.now
-	s, err := start(c, version, log)
+	s, err := start(ctx, c, version, log)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func run(ctx context.Context, set *settings, version string, log *slog.Logger) e
 // server is everything that runs on one data folder.
 type server struct {
 	log   *slog.Logger
-	store *localstore.Store
+	store mailstore.Store
 	admin admin.API
 	imap  *imapserver.Server
 	lmtp  *lmtp.Server
@@ -71,7 +71,7 @@ type server struct {
 }
 
 // start opens the data folder and listens. When it returns an error nothing is left running.
-func start(c config.Server, version string, log *slog.Logger) (_ *server, err error) {
+func start(ctx context.Context, c config.Server, version string, log *slog.Logger) (_ *server, err error) {
 	s := &server{log: log, failed: make(chan error, 8)}
 	defer func() {
 		if err != nil {
@@ -90,10 +90,11 @@ func start(c config.Server, version string, log *slog.Logger) (_ *server, err er
 	if err := datadir.Prepare(c.Data, log); err != nil {
 		return nil, err
 	}
-	if s.store, err = localstore.Open(c.Data, &localstore.Options{Log: log, History: c.Limits.History}); err != nil {
+	if s.store, err = mailstore.Open(ctx, &c, log); err != nil {
+		s.store = nil
 		return nil, err
 	}
-	key, err := secretKey(filepath.Join(c.Data, "auth.key"))
+	key, err := s.authKey(ctx, c.Data)
 	if err != nil {
 		return nil, err
 	}
@@ -176,6 +177,14 @@ func isOff(addr string) bool { return addr == "" || addr == "off" }
 
 // keyLength is the octets of auth.key.
 const keyLength = 32
+
+// authKey returns the key of salts for users that do not exist: all machines must have the same.
+func (s *server) authKey(ctx context.Context, data string) ([]byte, error) {
+	if shared, ok := s.store.(mailstore.Shared); ok {
+		return shared.SharedKey(ctx, "auth", keyLength)
+	}
+	return secretKey(filepath.Join(data, "auth.key"))
+}
 
 // secretKey reads the key that belongs to the data, or makes it. A damaged one is an error: with
 // another key the salts for users that do not exist change, which tells them from real ones.
