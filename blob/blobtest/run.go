@@ -3,7 +3,6 @@ package blobtest
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -88,12 +87,9 @@ func (e *env) key() blob.Key {
 // content returns octets that differ at every place and for every key.
 func content(key blob.Key, size int) []byte {
 	seed := [32]byte([]byte(key)[len(key)-32:])
-	source := rand.NewChaCha8(seed)
-	out := make([]byte, 0, size+8)
-	for len(out) < size {
-		out = binary.LittleEndian.AppendUint64(out, source.Uint64())
-	}
-	return out[:size]
+	out := make([]byte, size)
+	rand.NewChaCha8(seed).Read(out)
+	return out
 }
 
 // put stores so many octets.

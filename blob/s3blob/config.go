@@ -1,6 +1,7 @@
 package s3blob
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,8 @@ type Config struct {
 	SecretKey    string `json:"-"`
 	SessionToken string `json:"-"` // that goes with temporary keys; "" for others
 
+	// RootCAs are those that the server's certificate is checked with, nil for the system's.
+	RootCAs *x509.CertPool `json:"-"`
 	// Silence is how long the server may send nothing and take nothing before a connection to it is
 	// given up; 0 is 30 s.
 	Silence time.Duration

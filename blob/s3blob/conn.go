@@ -2,6 +2,9 @@ package s3blob
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -10,7 +13,7 @@ import (
 // newTransport returns connections that end when nothing moves for a while. An idle one is closed
 // well before that, and before most servers would close it: a request on a connection that is being
 // closed fails.
-func newTransport(silence time.Duration) *http.Transport {
+func newTransport(silence time.Duration, roots *x509.CertPool) *http.Transport {
 	dialer := &net.Dialer{Timeout: min(silence, 10*time.Second), KeepAlive: 15 * time.Second}
 	return &http.Transport{
 		Proxy: http.ProxyFromEnvironment,
@@ -21,6 +24,7 @@ func newTransport(silence time.Duration) *http.Transport {
 			}
 			return &conn{c, silence}, nil
 		},
+		TLSClientConfig:       &tls.Config{RootCAs: roots},
 		TLSHandshakeTimeout:   min(silence, 10*time.Second),
 		ExpectContinueTimeout: time.Second,
 		IdleConnTimeout:       min(silence/2, 10*time.Second),
@@ -56,3 +60,17 @@ func (c *conn) Write(p []byte) (done int, err error) {
 }
 
 func (c *conn) extend() { c.SetDeadline(time.Now().Add(c.silence)) }
+
+// plainBody hides that a body can write itself. The library closes bodies when it has the answer, and
+// those of its that can write themselves then say io.EOF, which net/http takes for a failure of the
+// connection: it is closed while the answer is read (aws-sdk-go-v2 issues 1825 and 2737).
+type plainBody struct{ next http.RoundTripper }
+
+func (p plainBody) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		plain := *r
+		plain.Body = struct{ io.ReadCloser }{r.Body}
+		r = &plain
+	}
+	return p.next.RoundTrip(r)
+}

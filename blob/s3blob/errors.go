@@ -4,21 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
-
-// signed lets the signature have the SHA-256 of the body, with TLS too, so that the server refuses a
-// body that was damaged on its way.
-func signed(o *s3.Options) {
-	o.APIOptions = append(o.APIOptions, v4.SwapComputePayloadSHA256ForUnsignedPayloadMiddleware)
-}
 
 // errorCode returns what S3 calls an error, "" when the server has not answered.
 func errorCode(err error) string {
@@ -32,7 +27,7 @@ func errorCode(err error) string {
 // answer returns what the server has answered with an error, nil when it has not.
 func answer(err error) *http.Response {
 	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) && response.Response != nil {
+	if errors.As(err, &response) && response.HTTPStatusCode() != 0 {
 		return response.Response.Response
 	}
 	return nil
@@ -63,6 +58,9 @@ func (s *Store) hint(err error) string {
 		var send *smithyhttp.RequestSendError
 		if !errors.As(err, &send) {
 			return ""
+		}
+		if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op != "dial" || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Sprintf("the connection to %s has ended, or nothing has moved on it for %v", c.url(), c.Silence)
 		}
 		return fmt.Sprintf("%s cannot be reached: is the address right, is the server running, may this machine connect to it?", c.url())
 	}

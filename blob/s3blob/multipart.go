@@ -44,11 +44,16 @@ func (s *Store) putParts(ctx context.Context, name *string, body io.ReaderAt, si
 			}
 			offset := int64(i) * partSize
 			length := min(partSize, size-offset)
+			octets := io.NewSectionReader(body, offset, length)
+			withHash, err := signed(octets)
+			if err != nil {
+				return err
+			}
 			parts[i].PartNumber = aws.Int32(int32(i + 1))
 			out, err := s.client.UploadPart(groupCtx, &s3.UploadPartInput{
 				Bucket: &s.config.Bucket, Key: name, UploadId: upload.UploadId, PartNumber: parts[i].PartNumber,
-				Body: io.NewSectionReader(body, offset, length), ContentLength: &length,
-			}, signed)
+				Body: octets, ContentLength: &length,
+			}, withHash)
 			if err == nil {
 				parts[i].ETag = out.ETag
 			}

@@ -28,6 +28,8 @@ import (
 	"iter"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -54,12 +56,12 @@ func Open(c Config) (*Store, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	transport := newTransport(c.Silence)
+	transport := newTransport(c.Silence, c.RootCAs)
 	options := s3.Options{
 		Region:       c.Region,
 		Credentials:  credentials.NewStaticCredentialsProvider(c.AccessKey, c.SecretKey, c.SessionToken),
 		UsePathStyle: c.PathStyle,
-		HTTPClient:   &http.Client{Transport: transport},
+		HTTPClient:   &http.Client{Transport: plainBody{transport}},
 		Retryer:      aws.NopRetryer{},
 		// The checksums that not every server knows are not sent: the signature has one.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
@@ -79,18 +81,34 @@ func (s *Store) name(key blob.Key) (*string, error) {
 	return aws.String(s.config.Prefix + string(key)), nil
 }
 
-// whole is a body that has as many octets as it should, or an error.
+// whole is a body that has as many octets as it should, or an error. After end it is not read any
+// more: a connection may go on with what it sends when a request has failed already.
 type whole struct {
 	io.ReaderAt
 	size int64
+	mu   struct {
+		sync.RWMutex
+		ended bool
+	}
 }
 
-func (w whole) ReadAt(p []byte, offset int64) (int, error) {
+func (w *whole) ReadAt(p []byte, offset int64) (int, error) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.mu.ended {
+		return 0, fs.ErrClosed
+	}
 	n, err := w.ReaderAt.ReadAt(p, offset)
 	if err == io.EOF && n < len(p) && offset+int64(n) < w.size {
 		err = io.ErrUnexpectedEOF
 	}
 	return n, err
+}
+
+func (w *whole) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.mu.ended = true
 }
 
 // Put uploads an object, in one request or in parts. The error for a key that is in use is
@@ -104,9 +122,14 @@ func (s *Store) Put(ctx context.Context, key blob.Key, body io.ReaderAt, size in
 	if size > s.config.PartSize {
 		put = s.putParts
 	}
-	err = put(ctx, name, whole{body, size}, size, !s.unconditional.Load())
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	octets := &whole{ReaderAt: body, size: size}
+	defer octets.end()
+	err = put(ctx, name, octets, size, !s.unconditional.Load())
 	if isNotImplemented(err) && !s.unconditional.Swap(true) { // nothing was stored
-		err = put(ctx, name, whole{body, size}, size, false)
+		err = put(ctx, name, octets, size, false)
 	}
 	switch code := errorCode(err); {
 	case err == nil:
@@ -127,11 +150,14 @@ func condition(conditional bool) *string {
 }
 
 func (s *Store) putWhole(ctx context.Context, name *string, body io.ReaderAt, size int64, conditional bool) error {
-	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
-		Bucket: &s.config.Bucket, Key: name,
-		Body: io.NewSectionReader(body, 0, size), ContentLength: &size,
-		IfNoneMatch: condition(conditional),
-	}, signed)
+	octets := io.NewSectionReader(body, 0, size)
+	withHash, err := signed(octets)
+	if err != nil {
+		return err
+	}
+	_, err = s.client.PutObject(ctx, &s3.PutObjectInput{
+		Bucket: &s.config.Bucket, Key: name, Body: octets, ContentLength: &size, IfNoneMatch: condition(conditional),
+	}, withHash)
 	return err
 }
 
@@ -197,7 +223,7 @@ func (s *Store) Delete(ctx context.Context, keys ...blob.Key) error {
 		out, err := s.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
 			Bucket: &s.config.Bucket,
 			Delete: &types.Delete{Objects: names[:n], Quiet: aws.Bool(true)},
-		}, signed, withMD5)
+		}, withMD5)
 		if err != nil {
 			return s.failed(err, "deleting %d objects", n)
 		}
@@ -229,7 +255,7 @@ func (s *Store) List(ctx context.Context, generation blob.Generation) iter.Seq2[
 				return
 			}
 			for _, o := range page.Contents {
-				key := blob.Key(aws.ToString(o.Key)[len(s.config.Prefix):])
+				key := blob.Key(strings.TrimPrefix(aws.ToString(o.Key), s.config.Prefix))
 				if _, _, err := key.Parse(); err != nil {
 					continue // not of ours
 				}

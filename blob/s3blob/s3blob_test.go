@@ -1,6 +1,8 @@
 package s3blob_test
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -76,6 +78,37 @@ func TestServer(t *testing.T) {
 			})
 		})
 	}
+	t.Run("damaged", func(t *testing.T) {
+		c, err := s3blob.Parse(url)
+		must(t, err)
+		c.SetFromEnvironment()
+		s := open(t, c)
+		key, read := blob.NewKey(20000, 7), 0
+		body := readerAt(func(p []byte, offset int64) (int, error) {
+			read += len(p)
+			p[0] = byte(read / 1000) // for the hash, and then for the server
+			return len(p), nil
+		})
+		if err := s.Put(t.Context(), key, body, 1000); err == nil {
+			t.Error("the server has stored other octets than were signed")
+		}
+		if _, err := s.Open(t.Context(), key, 0); !errors.Is(err, blob.ErrNotFound) {
+			t.Error(err)
+		}
+	})
+	t.Run("twice", func(t *testing.T) { // refused or not, but nothing else
+		c, err := s3blob.Parse(url)
+		must(t, err)
+		c.SetFromEnvironment()
+		s := open(t, c)
+		key := blob.NewKey(20000, 7)
+		must(t, s.Put(t.Context(), key, strings.NewReader("one"), 3))
+		err = s.Put(t.Context(), key, strings.NewReader("two"), 3)
+		if t.Logf("a key that is in use: %v", err); err != nil && !errors.Is(err, fs.ErrExist) {
+			t.Error(err)
+		}
+		must(t, s.Delete(t.Context(), key))
+	})
 	t.Run("errors", func(t *testing.T) {
 		for name, c := range map[string]struct {
 			change func(*s3blob.Config)

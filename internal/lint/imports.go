@@ -118,7 +118,7 @@ var private = map[string]string{
 	"github.com/pressly/goose":             "store/pgstore",
 	"github.com/nats-io/nats.go":           "store/pgstore",
 	"github.com/VictoriaMetrics/fastcache": "store/pgstore",
-	"github.com/aws/aws-sdk-go-v2/service": "blob/s3blob",
+	"github.com/aws":                       "blob/s3blob",
 }
 
 // libraries checks that a driver's library is seen in the driver only. Tests may compare with it.
