@@ -55,16 +55,14 @@ run() {
 pids() {
 	local look='
 		grep -lszxF -e "$1" /proc/[0-9]*/environ | cut -d/ -f3
-		for proc in /proc/[0-9]*; do
-			case $(readlink "$proc/exe") in */postgres)
-				case $(readlink "$proc/cwd")/ in $2) echo "${proc#/proc/}" ;; esac ;;
-			esac
+		find /proc/[0-9]*/cwd -maxdepth 0 -lname "$2" | while IFS=/ read -r _ _ pid _; do
+			case $(readlink "/proc/$pid/exe") in */postgres) echo "$pid" ;; esac
 		done'
 	local what=RESTANTE_CLUSTER_DIR=$dir folder="$dir/*"
 	[ $# -eq 0 ] || what=RESTANTE_CLUSTER_MEMBER=$dir/$1 folder="$dir/$1/*"
 	{
 		bash -c "$look" look "$what" "$folder"
-		"${as_postgres[@]}" bash -c "$look" look "$what" "$folder"
+		[ ${#as_postgres[@]} -eq 0 ] || "${as_postgres[@]}" bash -c "$look" look "$what" "$folder"
 	} 2>/dev/null | sort -un || true
 }
 
@@ -88,14 +86,14 @@ as_postgres=()
 wait_for() {
 	local end=$((SECONDS + $1)) what=$2
 	shift 2
-	until "$@" >/dev/null 2>&1; do
+	until "$@" >/dev/null; do
 		[ "$SECONDS" -lt "$end" ] || die "$what: not there in time; what has happened is in $dir/logs"
 		sleep 0.2
 	done
 }
 
-# answers PORT [PATH]: somebody speaks HTTP there.
-answers() { curl -s -m 2 -o /dev/null "http://127.0.0.1:$1/${2:-}"; }
+# answers PORT: somebody speaks HTTP there.
+answers() { curl -s -m 2 -o /dev/null "http://127.0.0.1:$1/"; }
 
 # listens PORT: somebody takes connections there.
 listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
