@@ -20,6 +20,7 @@ in_folder() {
 	[ ${#dir} -le 80 ] || die "$dir is too long: sockets lie in it, whose paths end at 107 octets"
 	[ ! -e "$dir" ] || [ -O "$dir" ] || die "$dir belongs to somebody else"
 	base=${RESTANTE_CLUSTER_PORTS:-21000} direct= cells=1 nodes=3
+	[[ $base =~ ^[1-9][0-9]{3,4}$ && $base -le 65000 ]] || die "RESTANTE_CLUSTER_PORTS is a number from 1000 to 65000, not $base"
 	# shellcheck source=/dev/null
 	if [ -e "$dir/options" ]; then . "$dir/options"; fi
 	use_ports
