@@ -37,8 +37,8 @@ use_ports() {
 	nats=$((base + 80)) nats_route=$((base + 90))
 	s3=$((base + 100)) rgw=$((base + 101)) mon=$((base + 102)) mon_v1=$((base + 103))
 	osd_first=$((base + 110)) osd_last=$((base + 199))
+	cell2=$((pg + 4))   # the PostgreSQL of the second cell
 	via=$((base + 200)) # node N reaches PostgreSQL M at via + 10N + M
-	cell2=$((base + 44))
 }
 
 # run NAME COMMAND...: starts a process of the cluster; what it says goes to logs/NAME.log.
@@ -111,25 +111,37 @@ start_nats() {
 # three PREFIX PORTS: the three addresses of a kind, with commas between.
 three() { echo "$1$(($2 + 1)),$1$(($2 + 2)),$1$(($2 + 3))"; }
 
-# store [NODE], blobs [NODE]: what a node is given; without a node, past the proxy.
+# store CELL [NODE], blobs CELL [NODE]: what a node is given; without a node, past the proxy.
 store() {
-	local ports=$pg
-	[ $# -eq 0 ] || [ -n "$direct" ] || ports=$((via + 10 * $1))
-	echo "postgres://restante:restante@$(three 127.0.0.1: $ports)/restante?target_session_attrs=read-write&connect_timeout=2"
+	local ports=$pg hosts
+	[ $# -eq 1 ] || [ -n "$direct" ] || ports=$((via + 10 * $2))
+	hosts=$(three 127.0.0.1: "$ports")
+	[ "$1" -eq 1 ] || hosts=127.0.0.1:$((ports + 4))
+	echo "postgres://restante:restante@$hosts/restante?target_session_attrs=read-write&connect_timeout=2"
 }
 blobs() {
 	local port=$rgw
-	[ $# -eq 0 ] || [ -n "$direct" ] || port=$s3
-	echo "s3://mail?endpoint=http://127.0.0.1:$port"
+	[ $# -eq 1 ] || [ -n "$direct" ] || port=$s3
+	echo "s3://$(bucket "$1")?endpoint=http://127.0.0.1:$port"
 }
 
 # bucket CELL: where its bodies are.
 bucket() { if [ "$1" -eq 1 ]; then echo mail; else echo "mail$1"; fi; }
 
+# start_node N: its mail is named by flags, and two cells by a configuration file.
 start_node() {
+	local i servers mail
+	servers=$(three nats://127.0.0.1: $nats)
+	mail=(--store "$(store 1 "$1")" --blobs "$(blobs 1 "$1")" --nats "$servers")
+	if [ "$cells" -gt 1 ]; then
+		mail=(--config "$dir/node$1.toml")
+		for ((i = 1; i <= cells; i++)); do
+			printf '[[server.cells]]\nname = "cell%s"\nstore = "%s"\nblobs = "%s"\nnats = "%s"\n\n' \
+				"$i" "$(store "$i" "$1")" "$(blobs "$i" "$1")" "$servers"
+		done >"$dir/node$1.toml"
+	fi
 	AWS_ACCESS_KEY_ID=restante AWS_SECRET_ACCESS_KEY=restantesecret \
-		run "node$1" "$dir/bin/restante" serve --data "$dir/node$1" \
-		--store "$(store "$1")" --blobs "$(blobs "$1")" --nats "$(three nats://127.0.0.1: $nats)" \
+		run "node$1" "$dir/bin/restante" serve --data "$dir/node$1" "${mail[@]}" \
 		--imap "127.0.0.1:$((imap + $1))" --imaps "127.0.0.1:$((imaps + $1))" \
 		--lmtp "127.0.0.1:$((lmtp + $1))" --http "127.0.0.1:$((http + $1))"
 }
