@@ -54,12 +54,19 @@ func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {
 		}
 	}
 	for {
-		challenge, done, err := exchange.Next(response)
-		if err != nil {
-			return c.authFailure(exchange.Name(), err)
-		}
-		if done {
-			return c.enter(exchange.User())
+		var challenge []byte
+		var done bool
+		err := c.onOtherStack(func() (err error) {
+			if challenge, done, err = exchange.Next(response); err != nil {
+				return c.authFailure(exchange.Name(), err)
+			}
+			if done {
+				return c.enter(exchange.User())
+			}
+			return nil
+		})
+		if err != nil || done {
+			return err
 		}
 		if response, err = c.ask(challenge); err != nil {
 			return err

@@ -98,7 +98,7 @@ func (s *seenMarker) finish() error {
 	s.marked = imap.UIDSet{}
 	comparable := s.c.keywordsStay()
 	seen := mailbox.FlagSet{Bits: mailbox.BitSeen}
-	return s.c.syncQuiet(true, func(x mailbox.Changed, was, now mailbox.FlagSet) bool {
-		return comparable && now == was.Union(seen) && marked.Contains(x.Row.UID)
+	return s.c.syncQuiet(true, func(x mailbox.Changed, last, next *mailbox.Version) bool {
+		return comparable && mailbox.IsStore(last, x.Old, next, x.Row, imap.StoreAdd, seen) && marked.Contains(x.Row.UID)
 	})
 }

@@ -54,12 +54,12 @@ func runStore(c *conn, cmd *imapwire.Store) error {
 		// What the client asked for it need not be told. What others changed, it must.
 		comparable := c.keywordsStay()
 		asked := c.sel.box.Version().Known(cmd.Flags...)
-		return c.syncQuiet(retain, func(x mailbox.Changed, was, now mailbox.FlagSet) bool {
-			return comparable && now == was.Apply(cmd.Op, asked) && out.Done.Contains(x.Row.UID)
+		return c.syncQuiet(retain, func(x mailbox.Changed, last, next *mailbox.Version) bool {
+			return comparable && mailbox.IsStore(last, x.Old, next, x.Row, cmd.Op, asked) && out.Done.Contains(x.Row.UID)
 		})
 	}
 	// Without .SILENT every message is answered, changed or not (RFC 9051 §6.4.6).
-	isAnswered := func(x mailbox.Changed, _, _ mailbox.FlagSet) bool { return out.Done.Contains(x.Row.UID) }
+	isAnswered := func(x mailbox.Changed, _, _ *mailbox.Version) bool { return out.Done.Contains(x.Row.UID) }
 	if err := c.syncQuiet(retain, isAnswered); err != nil {
 		return err
 	}

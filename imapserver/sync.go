@@ -39,8 +39,8 @@ var errAccountDeleted = errors.New("imapserver: the user was deleted")
 func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
 
 // syncQuiet is sync without FETCH responses for the messages that quiet accepts: the client knows
-// their flags already, or is just being told. It is also given their flags in both versions.
-func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, was, now mailbox.FlagSet) bool) error {
+// their flags already, or is just being told. It is also given the versions that x.Old and x.Row are of.
+func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, last, next *mailbox.Version) bool) error {
 	sel := c.sel
 	next := sel.box.Version()
 	if next.Deleted {
@@ -85,10 +85,10 @@ func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, was, now mai
 		c.out = imapwire.AppendRecent(c.out, uint32(sel.recent.Len()))
 	}
 	for x := range d.Changed() {
-		if quiet != nil && quiet(x, last.Set(&x.Old), next.Set(&x.Row)) {
+		if quiet != nil && quiet(x, last, next) {
 			continue
 		}
-		c.appendFetchFlags(x.Seq, &x.Row, true)
+		c.appendFetchFlags(x.Seq, x.Row, true)
 		if err := c.room(); err != nil {
 			return err
 		}

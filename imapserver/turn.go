@@ -21,13 +21,20 @@ type turns struct {
 // turn is a place among the commands of a user. It is closed when its turn comes.
 type turn chan struct{}
 
+// begun is the place of whoever is the only one of a user, and has the turn at once.
+var begun = func() turn {
+	t := make(turn)
+	close(t)
+	return t
+}()
+
 // join returns a place behind the others of the user.
 func (t *turns) join(id store.AccountID) turn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	mine := make(turn)
-	if len(t.mu.byUser[id]) == 0 {
-		close(mine)
+	mine := begun
+	if len(t.mu.byUser[id]) > 0 {
+		mine = make(turn)
 	}
 	if t.mu.byUser == nil {
 		t.mu.byUser = map[store.AccountID][]turn{}

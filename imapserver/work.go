@@ -20,8 +20,9 @@ const checkSteps = 256 << 10
 // work is what the running command has cost.
 type work struct {
 	steps     int64
-	unchecked int  // of these, since the last check
-	turn      turn // the user's, while the command has it; nil: it needs none yet
+	unchecked int             // of these, since the last check
+	turn      turn            // the user's, while the command has it; nil: it needs none yet
+	socket    syscall.RawConn // what conn.socket has found; nil: nobody has asked yet
 }
 
 // step counts n steps of work. An error says that the command is to end at once: its client has gone,
@@ -62,16 +63,19 @@ func (c *conn) ended() error {
 // socket returns what the connection is to the system, below TLS; nil when it is nothing to it, such
 // as a pipe in memory.
 func (c *conn) socket() syscall.RawConn {
+	if c.work.socket != nil {
+		return c.work.socket
+	}
 	nc := c.nc
 	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
 		nc = t.NetConn()
 	}
 	if sc, ok := nc.(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
-			return raw
+			c.work.socket = raw
 		}
 	}
-	return nil
+	return c.work.socket
 }
 
 // recheckWaiting is how often a command that waits for its turn looks whether its client is there.

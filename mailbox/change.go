@@ -94,29 +94,26 @@ func (v *Version) Store(set imap.UIDSet, op imap.StoreOp, flags FlagSet, modseq 
 	near := flags.Far == FarBits{}
 	changed := 0
 	fits := true
-	n.edit(set, func(rows []Row) []Row {
+	n.edit(set, func(rows []Row, all bool) []Row {
 		var out []Row
 		for j := range rows {
 			old := &rows[j]
-			was, now := FlagSet{Bits: old.Flags}, FlagSet{}
-			if near && old.far == 0 { // as in nearly all mailboxes
-				now.Bits = was.Bits.apply(op, flags.Bits)
-			} else {
-				was = n.Set(old)
-				now = was.Apply(op, flags)
-			}
-			if now == was || !set.Contains(old.UID) {
+			bits := old.Flags.apply(op, flags.Bits)
+			far := !near || old.far != 0 // as in very few mailboxes
+			if bits == old.Flags && (!far || !n.changesFar(old, op, flags)) || !all && !set.Contains(old.UID) {
 				continue
 			}
 			if out == nil {
 				out = slices.Clone(rows)
 			}
-			if out[j].Flags = now.Bits; !near || old.far != 0 {
-				fits = n.setFlags(&out[j], now) && fits
+			if far {
+				fits = n.setFlags(&out[j], n.Set(old).Apply(op, flags)) && fits
 			}
-			out[j].ModSeq = modseq
-			n.add(old, -1)
-			n.add(&out[j], 1)
+			out[j].Flags, out[j].ModSeq = bits, modseq
+			if (bits^old.Flags)&(BitSeen|BitDeleted) != 0 {
+				n.add(old, -1)
+				n.add(&out[j], 1)
+			}
 			changed++
 		}
 		return out
@@ -129,6 +126,12 @@ func (v *Version) Store(set imap.UIDSet, op imap.StoreOp, flags FlagSet, modseq 
 	}
 	n.HighestModSeq = max(n.HighestModSeq, modseq)
 	return n, changed, nil
+}
+
+// changesFar reports whether op changes keywords that Row.Flags does not tell.
+func (v *Version) changesFar(r *Row, op imap.StoreOp, flags FlagSet) bool {
+	was := v.Set(r)
+	return was.Far != was.Apply(op, flags).Far
 }
 
 // Expunge returns the version without the messages of the set, only those with \Deleted when
@@ -150,10 +153,10 @@ func (v *Version) Expunge(set imap.UIDSet, onlyDeleted bool, modseq imap.ModSeq)
 
 // remove takes messages out of a version that is being made, and returns them.
 func (v *Version) remove(set imap.UIDSet, onlyDeleted bool) (removed []Row) {
-	v.edit(set, func(rows []Row) []Row {
+	v.edit(set, func(rows []Row, all bool) []Row {
 		before := len(removed)
 		for j := range rows {
-			if (!onlyDeleted || rows[j].Flags&BitDeleted != 0) && set.Contains(rows[j].UID) {
+			if (!onlyDeleted || rows[j].Flags&BitDeleted != 0) && (all || set.Contains(rows[j].UID)) {
 				v.add(&rows[j], -1)
 				removed = append(removed, rows[j])
 			}
@@ -176,18 +179,20 @@ func (v *Version) remove(set imap.UIDSet, onlyDeleted bool) (removed []Row) {
 }
 
 // edit gives the rows of every chunk that the set touches to f, which returns what they become,
-// or nil if they stay. v must be a fresh copy of a version; its chunks are copied on first change.
-func (v *Version) edit(set imap.UIDSet, f func([]Row) []Row) {
+// or nil if they stay. all tells f that every one of them is in the set. v must be a fresh copy of a
+// version; its chunks are copied on first change.
+func (v *Version) edit(set imap.UIDSet, f func(rows []Row, all bool) []Row) {
 	old := v.chunks
 	first := -1
 	last := -1 // the index of the last chunk that f has seen
 	for _, r := range set.Ranges() {
 		for i := max(v.chunkOf(r.First>>chunkBits), last+1); i < len(old); i++ {
-			if old[i].rows[0].UID > r.Last {
+			rows := old[i].rows
+			if rows[0].UID > r.Last {
 				break
 			}
 			last = i
-			out := f(old[i].rows)
+			out := f(rows, r.First <= rows[0].UID && rows[len(rows)-1].UID <= r.Last)
 			if out == nil {
 				continue
 			}

@@ -22,8 +22,9 @@ type pair struct{ old, new *chunk }
 
 // Changed is a message whose flags changed.
 type Changed struct {
-	Numbered     // in the new version
-	Old      Row // as it was in the old version
+	Seq imap.SeqNum // in the new version
+	Row *Row        // in the new version; it must not be changed
+	Old *Row        // as it was in the old version; it must not be changed
 }
 
 // Numbered is a row and its sequence number.
@@ -52,7 +53,7 @@ func (d *Delta) Changed() iter.Seq[Changed] {
 					break
 				}
 				if a := &p.old.rows[i]; a.UID == b.UID && a.ModSeq != b.ModSeq &&
-					!yield(Changed{Numbered{imap.SeqNum(p.new.start + j + 1), *b}, *a}) {
+					!yield(Changed{imap.SeqNum(p.new.start + j + 1), b, a}) {
 					return
 				}
 			}
@@ -100,6 +101,10 @@ func number(dst []Numbered, c *chunk, from int) []Numbered {
 // chunk adds what came and went between two chunks of the same range, and reports whether flags
 // changed.
 func (d *Delta) chunk(old, new *chunk) (changed bool) {
+	if old.modseq != new.modseq && len(old.rows) == len(new.rows) && old.rows[0].UID == new.rows[0].UID &&
+		isDense(old.rows) && isDense(new.rows) {
+		return true // the same messages, and not all with the mod-sequences that they had
+	}
 	i, j := 0, 0
 	if &old.rows[0] == &new.rows[0] && len(old.rows) < len(new.rows) {
 		i, j = len(old.rows), len(old.rows) // appended in place: only the tail is new

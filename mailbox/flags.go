@@ -169,6 +169,18 @@ func (v *Version) setFlags(r *Row, s FlagSet) (ok bool) {
 	return ok
 }
 
+// IsStore reports whether the flags of now, a row of version next, are those that op with the flags
+// makes of was, a row of version last. The keywords of both versions must have the same places.
+func IsStore(last *Version, was *Row, next *Version, now *Row, op imap.StoreOp, flags FlagSet) bool {
+	if was.Flags.apply(op, flags.Bits) != now.Flags {
+		return false
+	}
+	if was.far|now.far == 0 && flags.Far == (FarBits{}) {
+		return true
+	}
+	return last.Set(was).Apply(op, flags) == next.Set(now)
+}
+
 // tidyFar drops from a version that is being made the sets that no row has any more, when there
 // may be many. It is called before rows change, for it numbers the sets anew.
 func (v *Version) tidyFar() {

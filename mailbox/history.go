@@ -229,7 +229,7 @@ func (v *Version) replace(rows []Row, far map[imap.UID]FarBits) (err error) {
 	for i := range rows {
 		set.Add(rows[i].UID)
 	}
-	v.edit(set, func(old []Row) []Row {
+	v.edit(set, func(old []Row, _ bool) []Row {
 		out := slices.Clone(old)
 		last := out[len(out)-1].UID
 		for len(rows) > 0 && rows[0].UID <= last {

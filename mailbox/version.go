@@ -144,6 +144,22 @@ func searchRows(rows []Row, uid imap.UID) int {
 	return sort.Search(len(rows), func(i int) bool { return rows[i].UID >= uid })
 }
 
+// isDense reports whether rows, of which there is at least one, lack no UID between their first and last.
+func isDense(rows []Row) bool {
+	return int(rows[len(rows)-1].UID-rows[0].UID) == len(rows)-1
+}
+
+// addUIDs adds the UIDs of rows to a set.
+func addUIDs(set *imap.UIDSet, rows []Row) {
+	if len(rows) > 0 && isDense(rows) {
+		set.AddRange(rows[0].UID, rows[len(rows)-1].UID)
+		return
+	}
+	for i := range rows {
+		set.Add(rows[i].UID)
+	}
+}
+
 // Find returns the message with that UID and its sequence number.
 func (v *Version) Find(uid imap.UID) (imap.SeqNum, Row, bool) {
 	if i := v.chunkOf(uid >> chunkBits); i < len(v.chunks) && v.chunks[i].base == uid>>chunkBits {
@@ -209,16 +225,32 @@ func (v *Version) RowsByUID(set imap.UIDSet) iter.Seq2[imap.SeqNum, *Row] {
 
 // UIDs returns the UIDs of the messages with the sequence numbers of the set.
 func (v *Version) UIDs(set imap.SeqSet) (out imap.UIDSet) {
-	for _, r := range v.RowsBySeq(set) {
-		out.Add(r.UID)
+	for _, r := range set.Resolve(imap.SeqNum(v.count)).Ranges() {
+		pos, last := int(r.First)-1, int(r.Last)-1
+		for i := v.chunkAt(pos); i < len(v.chunks) && pos <= last; i++ {
+			c := &v.chunks[i]
+			end := min(last+1-c.start, len(c.rows))
+			addUIDs(&out, c.rows[pos-c.start:end])
+			pos = c.start + end
+		}
 	}
 	return out
 }
 
 // Existing returns the UIDs of the set that exist; "*" is the highest one.
 func (v *Version) Existing(set imap.UIDSet) (out imap.UIDSet) {
-	for _, r := range v.RowsByUID(set) {
-		out.Add(r.UID)
+	for _, r := range set.Resolve(v.MaxUID()).Ranges() {
+		for i := v.chunkOf(r.First >> chunkBits); i < len(v.chunks); i++ {
+			rows := v.chunks[i].rows
+			if rows[0].UID > r.Last {
+				break
+			}
+			end := len(rows)
+			if rows[end-1].UID > r.Last {
+				end = searchRows(rows, r.Last+1)
+			}
+			addUIDs(&out, rows[searchRows(rows, r.First):end])
+		}
 	}
 	return out
 }

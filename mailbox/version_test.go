@@ -80,7 +80,7 @@ func (f *follow) apply(t *testing.T, d Delta) {
 	slices.Sort(f.uids)
 	told := slices.Clone(d.Added)
 	for x := range d.Changed() {
-		told = append(told, x.Numbered)
+		told = append(told, Numbered{x.Seq, *x.Row})
 	}
 	for _, x := range told {
 		if f.uids[x.Seq-1] != x.Row.UID {

@@ -67,6 +67,8 @@ var allowed = map[string][]string{
 	"cmd/restante/internal/mailstore": {"blob", "blob/fsblob", "blob/s3blob", "store", "store/localstore", "store/pgstore",
 		"cmd/restante/internal/cli", "cmd/restante/internal/config"},
 
+	"cluster/proxy": {},
+
 	"bench":     {"..."},
 	"peers/...": {"..."},
 }

@@ -138,21 +138,28 @@ func (s *Store) verify(b *body, ref uint64, m *message) (err error) {
 	if b.small != nil {
 		return nil
 	}
-	damaged := func() error { return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m)) }
-	if b.size <= bufferLen {
-		b.small = buffers.Get().(*[bufferLen]byte)
-		if _, err := b.file.ReadAt(b.small[:b.size], b.off); err != nil {
-			return fmt.Errorf("localstore: message %d: %w", ref, err)
-		}
-		if crc32.Checksum(b.small[:b.size], castagnoli) != m.sum {
-			return damaged()
-		}
-		b.letGo()
-		return nil
+	if b.size > bufferLen {
+		return s.verifyLarge(b, ref, *m)
 	}
+	b.small = buffers.Get().(*[bufferLen]byte)
+	if _, err := b.file.ReadAt(b.small[:b.size], b.off); err != nil {
+		return fmt.Errorf("localstore: message %d: %w", ref, err)
+	}
+	if crc32.Checksum(b.small[:b.size], castagnoli) != m.sum {
+		return s.damagedBody(ref, m)
+	}
+	b.letGo()
+	return nil
+}
+
+func (s *Store) damagedBody(ref uint64, m *message) error {
+	return fmt.Errorf("%w: message %d is damaged at %s", ErrCorrupt, ref, s.place(m))
+}
+
+func (s *Store) verifyLarge(b *body, ref uint64, m message) (err error) {
 	b.bad = func() error {
 		s.verified.remove(ref) // the next one to open it is told before anything is sent
-		return damaged()
+		return s.damagedBody(ref, &m)
 	}
 	if b.sums = s.verified.get(ref); b.sums != nil {
 		return nil
@@ -162,7 +169,7 @@ func (s *Store) verify(b *body, ref uint64, m *message) (err error) {
 		return fmt.Errorf("localstore: message %d: %w", ref, err)
 	}
 	if sum != m.sum {
-		return damaged()
+		return s.damagedBody(ref, &m)
 	}
 	s.verified.add(ref, b.sums)
 	return nil

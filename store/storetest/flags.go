@@ -234,7 +234,7 @@ func testExpunge(e *env) {
 // changed gathers the messages whose flags changed.
 func changed(d *mailbox.Delta) (out []mailbox.Numbered) {
 	for x := range d.Changed() {
-		out = append(out, x.Numbered)
+		out = append(out, mailbox.Numbered{Seq: x.Seq, Row: *x.Row})
 	}
 	return out
 }
