@@ -40,6 +40,6 @@ func openTest(dir string) (*Store, error) {
 		Cells:      []CellConfig{{Name: "one", Database: address, Blobs: blobs}},
 		History:    testHistory,
 		MaxMessage: 8 << 20,
-		Memory:     32 << 20,
+		Memory:     256 << 20,
 	})
 }
