@@ -192,7 +192,7 @@ func (c *cluster) heard(t *testing.T) time.Duration {
 		var done, heard time.Time
 		var errs [2]error
 		wg.Go(func() {
-			_, errs[1] = listener.until(func(last []byte) bool { return bytes.HasSuffix(bytes.TrimSpace(last), []byte("EXISTS")) })
+			_, errs[1] = listener.until(func(last []byte) bool { return bytes.HasPrefix(last, []byte("* ")) }) // EXISTS, or RECENT behind it
 			heard = time.Now()
 		})
 		errs[0] = writer.append("heard", "", date, msg)
