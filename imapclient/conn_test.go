@@ -319,6 +319,28 @@ func TestFetchMerges(t *testing.T) {
 	}
 }
 
+// Messages of which a server tells less than was asked for come last, and in their order.
+func TestFetchIncomplete(t *testing.T) {
+	f := serve(t, func(p *peer) {
+		io.WriteString(p.nc, greeting)
+		p.expect("UID FETCH")
+		for n := 1; n <= 20; n++ {
+			p.say(fmt.Sprintf("* %d FETCH (UID %d FLAGS (\\Seen))", n, n))
+		}
+		p.say(fetchLine(21, 21, "whole"), "* 21 FETCH (FLAGS ())", "$T OK done")
+		p.drain()
+	})
+	all, err := connect(t, f, nil).Fetch(testCtx(t), imap.UIDRange(1, 21), imap.FetchFlags, imap.Peek).Collect()
+	if err != nil || len(all) != 21 {
+		t.Fatal(len(all), err)
+	}
+	for i, m := range all {
+		if want := imap.UID((i+20)%21 + 1); m.UID != want {
+			t.Errorf("message %d has UID %d, want %d", i, m.UID, want)
+		}
+	}
+}
+
 func TestStreamBehindStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		big := strings.Repeat("0123456789", 10000)
