@@ -316,3 +316,35 @@ func TestListFallbacks(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A connection that is lost among the STATUS of a LIST is no refusal: the list is made again.
+func TestListLost(t *testing.T) {
+	f := serve(t, func(p *peer) {
+		io.WriteString(p.nc, "* PREAUTH [CAPABILITY IMAP4rev1] hello\r\n")
+		p.expect(`LIST "" *`)
+		list := p.tag
+		p.expect(`LSUB "" *`)
+		lsub := p.tag
+		p.tag = list
+		p.say(`* LIST () "/" a`, `* LIST () "/" b`, "$T OK done")
+		p.tag = lsub
+		p.say("$T OK done")
+		for _, name := range []string{"a", "b"} {
+			p.expect("STATUS " + name)
+			if p.num == 0 && name == "b" {
+				return
+			}
+			p.say("* STATUS "+name+" (MESSAGES 3)", "$T OK done")
+		}
+		p.drain()
+	})
+	n := 0
+	for m, err := range dialFake(t, f).List(testCtx(t), "*", &ListOptions{Status: imap.StatusMessages}) {
+		if n++; err != nil || m.Status == nil || m.Status.Messages != 3 {
+			t.Fatalf("%+v, %v", m, err)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d mailboxes", n)
+	}
+}
