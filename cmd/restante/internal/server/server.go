@@ -81,6 +81,9 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 	if isOff(c.IMAP) && isOff(c.IMAPS) && isOff(c.LMTP) {
 		return nil, cli.Usagef("imap, imaps and lmtp are all off: there is nothing to serve")
 	}
+	if err := checkAddresses(c); err != nil {
+		return nil, err
+	}
 	if err := checkDomains(c.Domains); err != nil {
 		return nil, err
 	}
