@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"os"
@@ -104,6 +105,23 @@ func (s *Server) run(t testing.TB, bin string) {
 		default:
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+	s.makeInbox(t)
+}
+
+// makeInbox opens INBOX once. Dovecot makes it, and the mailboxes of its configuration, for whoever is first:
+// several connections that were first together could block each other ("Resource deadlock avoided").
+func (s *Server) makeInbox(t testing.TB) {
+	t.Helper()
+	c, err := net.Dial("tcp", s.IMAPAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	fmt.Fprintf(c, "a LOGIN %q %q\r\nb SELECT INBOX\r\nc LOGOUT\r\n", s.User, s.Password)
+	said, err := io.ReadAll(c)
+	if err != nil || !bytes.Contains(said, []byte("\r\nb OK")) {
+		t.Fatalf("dovecot: opening INBOX: %v\n%s%s", err, said, s.log())
 	}
 }
 
