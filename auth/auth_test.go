@@ -390,6 +390,38 @@ func TestExchange(t *testing.T) {
 	}
 }
 
+// TestAuthorize has users act as themselves, whichever of their names they say, and as nobody else.
+func TestAuthorize(t *testing.T) {
+	for _, tt := range []struct {
+		stored, login, as string
+		want              error
+	}{
+		{"ann", "ann", "", nil},
+		{"ann", "ann", "ANN", nil},
+		{"Ann", "ann", "ann", nil}, // stored before names were canonical, or by another program
+		{"Ann", "ann", "Ann", nil},
+		{"ann", "Ann@example.org", "ann@example.org", nil}, // an address of hers
+		{"ann", "ann@example.org", "ann", nil},
+		{"ann", "ann@example.org", "ann@example.net", ErrNotAuthorized},
+		{"ann", "ann", "bob", ErrNotAuthorized},
+		{"ann", "ann", " ", ErrNotAuthorized},
+	} {
+		e := Exchange{user: store.User{ID: 1, Name: tt.stored}, name: tt.login}
+		if err := e.authorize(tt.as); err != tt.want || (e.user.ID == 1) != (tt.want == nil) {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
+// TestNoName: a name that is empty, or too long, is none.
+func TestNoName(t *testing.T) {
+	for _, name := range []string{"", strings.Repeat("x", maxName+1)} {
+		if got, err := CanonicalName(name); err != ErrName {
+			t.Errorf("%.10q is %q, %v", name, got, err)
+		}
+	}
+}
+
 // What SCRAM shows of a user that does not exist is like what it shows of one that does: the
 // same every time, after a restart too, and different for each.
 func TestSCRAMHidesUsers(t *testing.T) {

@@ -89,9 +89,10 @@ func (a *Authenticator) Server(ctx context.Context, mechanism string, c Conn) (*
 	return e, nil
 }
 
-// authorize lets users act as themselves only.
+// authorize lets users act as themselves only: by the name under which they are stored, or the one that
+// they have logged in with, which may be an address of theirs.
 func (e *Exchange) authorize(authz string) error {
-	if authz == "" || authz == e.user.Name || canonicalOr(authz) == e.user.Name {
+	if as := canonicalOr(authz); authz == "" || as == canonicalOr(e.user.Name) || as == canonicalOr(e.name) {
 		return nil
 	}
 	e.user = store.User{}

@@ -11,7 +11,7 @@ const maxName = 512
 // mapped, normalised (the UsernameCaseMapped profile of RFC 8265 §3.3). Names with a domain,
 // ann@example.org, are names like others. ErrName when no name may look so.
 func CanonicalName(name string) (string, error) {
-	if len(name) > maxName {
+	if name == "" || len(name) > maxName {
 		return "", ErrName
 	}
 	canonical, err := precis.UsernameCaseMapped.String(name)

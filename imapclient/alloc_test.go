@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"fmt"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 
 	"restante/imap"
@@ -47,5 +49,31 @@ func TestEnvelopeAllocations(t *testing.T) {
 	})
 	if got /= count; n != count || got > 4 {
 		t.Errorf("%d messages, %.2f allocations each", n, got)
+	}
+}
+
+// A SEARCH of half a million numbers is read in a few allocations that are in proportion to it, mostly of
+// the set that comes out, whether it comes as numbers, which are decoded while they arrive, or as one
+// ESEARCH, which is not: to hold it costs a third more.
+func TestSearchAllocations(t *testing.T) {
+	const count = 500000
+	numbers := make([]string, count)
+	for i := range numbers {
+		numbers[i] = strconv.Itoa(2*i + 1)
+	}
+	for _, c := range []struct{ begin, between string }{{"* SEARCH ", " "}, {`* ESEARCH (TAG "R1") UID ALL `, ","}} {
+		line := c.begin + strings.Join(numbers, c.between) + "\r\n"
+		k := cannedConn(t, []byte(line))
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		d, err := k.Search(t.Context(), imap.All, nil).Wait()
+		runtime.ReadMemStats(&after)
+		if err != nil || d.UIDs.Len() != count {
+			t.Fatal(d.UIDs.Len(), err)
+		}
+		octets, n := after.TotalAlloc-before.TotalAlloc, after.Mallocs-before.Mallocs
+		if octets > 10*uint64(len(line)) || n > 1000 {
+			t.Errorf("%s: %d octets in %d allocations for %d octets", c.begin, octets, n, len(line))
+		}
 	}
 }

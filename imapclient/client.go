@@ -124,6 +124,15 @@ func (c *Client) connectOnce(ctx context.Context) (*Conn, error) {
 	return c.reconnect(ctx, min(c.norm.Reconnect.Attempts, 1))
 }
 
+// present is connect for those who find out by themselves whether the connection works.
+func (c *Client) present(context.Context) (*Conn, error) {
+	k, _, closed := c.state()
+	if closed {
+		return nil, imap.ErrClosed
+	}
+	return k, k.Err()
+}
+
 func (c *Client) reconnect(ctx context.Context, attempts int) (*Conn, error) {
 	k, _, closed := c.state()
 	if closed {

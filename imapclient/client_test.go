@@ -10,7 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"restante/auth/sasl"
 	"restante/imap"
@@ -223,52 +223,47 @@ func TestDownloadResumes(t *testing.T) {
 
 // Without IDLE Watch asks; what happened before a reconnect is found.
 func TestWatchPolls(t *testing.T) {
-	f := serve(t, func(p *peer) {
-		p.say("* PREAUTH [CAPABILITY IMAP4rev1] hello")
-		p.selects(2, 7)
-		p.expect("FETCH 1:* (UID FLAGS)")
-		if p.num == 0 {
-			p.say("* 1 FETCH (UID 1 FLAGS ())", "* 2 FETCH (UID 2 FLAGS (\\Seen))", "$T OK done")
-			p.expect("NOOP")
-			p.say("* 3 EXISTS", "* 1 EXPUNGE", "$T OK done")
-			p.expect("UID FETCH 3:* FLAGS")
-			p.say("* 2 FETCH (UID 9 FLAGS (\\Flagged))", "$T OK done")
-			return
+	synctest.Test(t, func(t *testing.T) {
+		o := piped(t, func(p *peer) {
+			p.say("* PREAUTH [CAPABILITY IMAP4rev1] hello")
+			p.selects(2, 7)
+			p.expect("FETCH 1:* (UID FLAGS)")
+			if p.num == 0 {
+				p.say("* 1 FETCH (UID 1 FLAGS ())", "* 2 FETCH (UID 2 FLAGS (\\Seen))", "$T OK done")
+				p.expect("NOOP")
+				p.say("* 3 EXISTS", "* 1 EXPUNGE", "$T OK done")
+				p.expect("UID FETCH 3:* FLAGS")
+				p.say("* 2 FETCH (UID 9 FLAGS (\\Flagged))", "$T OK done")
+				return
+			}
+			p.say("* 1 FETCH (UID 9 FLAGS (\\flagged))", "* 2 FETCH (UID 10 FLAGS ())", "$T OK done")
+			p.drain()
+		})
+		_, mb := dialPiped(t, o)
+		ctx, cancel := context.WithCancel(testCtx(t))
+		defer cancel()
+		var got []string
+		for e, err := range mb.Watch(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch e.Kind {
+			case New, Changed:
+				got = append(got, fmt.Sprintf("%d: %d %v", e.Kind, e.Message.UID, e.Message.Flags))
+			case Vanished:
+				got = append(got, "gone "+e.Gone.String())
+			default:
+				got = append(got, fmt.Sprint(e.Kind))
+			}
+			if e.Kind == New && e.Message.UID == 10 {
+				break
+			}
 		}
-		p.say("* 1 FETCH (UID 9 FLAGS (\\flagged))", "* 2 FETCH (UID 10 FLAGS ())", "$T OK done")
-		p.drain()
+		want := []string{"gone 1", `0: 9 [\Flagged]`, "4", "5", "gone 2", "0: 10 []"}
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
 	})
-	o := fast()
-	o.Timeouts.Poll = 5 * time.Millisecond
-	c, err := Dial(testCtx(t), f.url(), nil, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	mb := selectFake(t, c)
-	ctx, cancel := context.WithCancel(testCtx(t))
-	defer cancel()
-	var got []string
-	for e, err := range mb.Watch(ctx) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch e.Kind {
-		case New, Changed:
-			got = append(got, fmt.Sprintf("%d: %d %v", e.Kind, e.Message.UID, e.Message.Flags))
-		case Vanished:
-			got = append(got, "gone "+e.Gone.String())
-		default:
-			got = append(got, fmt.Sprint(e.Kind))
-		}
-		if e.Kind == New && e.Message.UID == 10 {
-			break
-		}
-	}
-	want := []string{"gone 1", `0: 9 [\Flagged]`, "4", "5", "gone 2", "0: 10 []"}
-	if !slices.Equal(got, want) {
-		t.Fatalf("got %q, want %q", got, want)
-	}
 }
 
 // A command that a server does not offer in one go takes what it does offer.
@@ -319,5 +314,37 @@ func TestListFallbacks(t *testing.T) {
 	}
 	if _, err := c.Select(testCtx(t), odd); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A connection that is lost among the STATUS of a LIST is no refusal: the list is made again.
+func TestListLost(t *testing.T) {
+	f := serve(t, func(p *peer) {
+		io.WriteString(p.nc, "* PREAUTH [CAPABILITY IMAP4rev1] hello\r\n")
+		p.expect(`LIST "" *`)
+		list := p.tag
+		p.expect(`LSUB "" *`)
+		lsub := p.tag
+		p.tag = list
+		p.say(`* LIST () "/" a`, `* LIST () "/" b`, "$T OK done")
+		p.tag = lsub
+		p.say("$T OK done")
+		for _, name := range []string{"a", "b"} {
+			p.expect("STATUS " + name)
+			if p.num == 0 && name == "b" {
+				return
+			}
+			p.say("* STATUS "+name+" (MESSAGES 3)", "$T OK done")
+		}
+		p.drain()
+	})
+	n := 0
+	for m, err := range dialFake(t, f).List(testCtx(t), "*", &ListOptions{Status: imap.StatusMessages}) {
+		if n++; err != nil || m.Status == nil || m.Status.Messages != 3 {
+			t.Fatalf("%+v, %v", m, err)
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d mailboxes", n)
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"restante/auth/sasl"
 	"restante/imap"
+	"restante/imapwire"
 )
 
 func TestGreeting(t *testing.T) {
@@ -55,41 +57,45 @@ func TestGreeting(t *testing.T) {
 }
 
 func TestSilentServer(t *testing.T) {
-	silent := serve(t, func(p *peer) { p.drain() })
-	o := fast()
-	o.Timeouts = Timeouts{Greeting: 50 * time.Millisecond, Command: 50 * time.Millisecond, Literal: 50 * time.Millisecond}
-	start := time.Now()
-	if _, err := DialConn(testCtx(t), silent.url(), o); err == nil || time.Since(start) > 5*time.Second {
-		t.Fatalf("no greeting: %v after %v", err, time.Since(start))
-	}
-	for name, answer := range map[string]string{
-		"nothing":        "",
-		"half a line":    "* 1 FET",
-		"half a body":    "* 1 FETCH (UID 11 BODY[] {5000}\r\nSubject: x\r\n\r\nshort)\r\n",
-		"half a big one": "* 1 FETCH (UID 11 BODY[] {500000}\r\nSubject: x\r\n\r\nshort)\r\n",
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, err := DialConn(t.Context(), "imap://pipe", piped(t, func(p *peer) { p.drain() }))
+		if d := time.Since(began); err == nil || d != 30*time.Second {
+			t.Errorf("no greeting: %v after %v", err, d)
+		}
+	})
+	for name, c := range map[string]struct {
+		answer string
+		within time.Duration
+	}{
+		"nothing":        {"", 5 * time.Minute},
+		"half a line":    {"* 1 FET", time.Minute},
+		"half a body":    {"* 1 FETCH (UID 11 BODY[] {5000}\r\nSubject: x\r\n\r\nshort)\r\n", time.Minute},
+		"half a big one": {"* 1 FETCH (UID 11 BODY[] {500000}\r\nSubject: x\r\n\r\nshort)\r\n", time.Minute},
 	} {
-		f := serve(t, func(p *peer) {
-			io.WriteString(p.nc, greeting)
-			p.expect("UID FETCH")
-			io.WriteString(p.nc, answer)
-			p.drain()
+		synctest.Test(t, func(t *testing.T) {
+			k := connectPiped(t, piped(t, func(p *peer) {
+				io.WriteString(p.nc, greeting)
+				p.expect("UID FETCH")
+				if c.answer != "" { // which a pipe would pass on
+					io.WriteString(p.nc, c.answer)
+				}
+				p.drain()
+			}))
+			began := time.Now()
+			var err error
+			for m, e := range k.Fetch(t.Context(), imap.UIDs(11), imap.Peek).All() {
+				if err = e; e == nil {
+					_, err = m.Body().Bytes()
+				}
+				if err != nil {
+					break
+				}
+			}
+			if d := time.Since(began); !errors.Is(err, imap.ErrClosed) || k.Err() == nil || d != c.within {
+				t.Errorf("%s: %v after %v; the connection: %v", name, err, d, k.Err())
+			}
 		})
-		k := connect(t, f, o)
-		var err error
-		for m, e := range k.Fetch(testCtx(t), imap.UIDs(11), imap.Peek).All() {
-			if err = e; e == nil {
-				_, err = m.Body().Bytes()
-			}
-			if err != nil {
-				break
-			}
-		}
-		if !errors.Is(err, imap.ErrClosed) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if k.Err() == nil {
-			t.Errorf("%s: the connection lives on", name)
-		}
 	}
 }
 
@@ -197,80 +203,83 @@ func TestPipelining(t *testing.T) {
 
 // What the table of hazards forbids is held back until the reply is there.
 func TestHazards(t *testing.T) {
-	f := serve(t, func(p *peer) {
-		io.WriteString(p.nc, greeting)
-		first := p.expect("NOOP")
-		_ = first
-		tag := p.tag
-		p.nc.SetReadDeadline(time.Now().Add(60 * time.Millisecond))
-		if s := p.line(); s != "" {
-			t.Errorf("%q was sent while EXPUNGE was possible", s)
+	synctest.Test(t, func(t *testing.T) {
+		o := piped(t, func(p *peer) {
+			io.WriteString(p.nc, greeting)
+			p.expect("NOOP")
+			tag := p.tag
+			p.nc.SetReadDeadline(time.Now().Add(time.Minute))
+			if s := p.line(); s != "" {
+				t.Errorf("%q was sent while EXPUNGE was possible", s)
+			}
+			p.nc.SetReadDeadline(time.Time{})
+			p.r.Reset(p.nc)
+			p.tag = tag
+			p.say("* 3 EXPUNGE", "$T OK done")
+			p.expect("STORE 2 +FLAGS.SILENT")
+			p.say("$T OK done")
+			p.drain()
+		})
+		k := connectPiped(t, o)
+		noop := k.Noop(testCtx(t))
+		store := k.StoreSilent(testCtx(t), imap.Seqs(2), imap.StoreAdd, imap.Seen)
+		if _, err := store.Wait(); err != nil {
+			t.Fatal(err)
 		}
-		p.nc.SetReadDeadline(time.Time{})
-		p.r.Reset(p.nc)
-		p.tag = tag
-		p.say("* 3 EXPUNGE", "$T OK done")
-		p.expect("STORE 2 +FLAGS.SILENT")
-		p.say("$T OK done")
-		p.drain()
+		if _, err := noop.Wait(); err != nil {
+			t.Fatal(err)
+		}
 	})
-	k := connect(t, f, nil)
-	noop := k.Noop(testCtx(t))
-	store := k.StoreSilent(testCtx(t), imap.Seqs(2), imap.StoreAdd, imap.Seen)
-	if _, err := store.Wait(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := noop.Wait(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestCancel(t *testing.T) {
-	release := make(chan struct{})
-	f := serve(t, func(p *peer) {
-		io.WriteString(p.nc, greeting)
-		p.expect("STATUS slow")
-		slow := p.tag
-		<-release
-		p.tag = slow
-		p.say("* STATUS slow (MESSAGES 1)", "$T OK done")
-		p.expect("STATUS next")
-		p.say("* STATUS next (MESSAGES 2)", "$T OK done")
-		p.expect("STATUS never")
-		p.drain()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		o := piped(t, func(p *peer) {
+			io.WriteString(p.nc, greeting)
+			p.expect("STATUS slow")
+			slow := p.tag
+			<-release
+			p.tag = slow
+			p.say("* STATUS slow (MESSAGES 1)", "$T OK done")
+			p.expect("STATUS next")
+			p.say("* STATUS next (MESSAGES 2)", "$T OK done")
+			p.expect("STATUS never")
+			p.drain()
+		})
+		k := connectPiped(t, o)
+		ctx, cancel := context.WithCancel(testCtx(t))
+		slow := k.Status(ctx, "slow", imap.StatusMessages)
+		time.AfterFunc(30*time.Millisecond, cancel)
+		if _, err := slow.Wait(); !errors.Is(err, context.Canceled) {
+			t.Fatalf("canceled: %v", err)
+		}
+		// One that is not written yet, because the reply above is still to come, is taken back.
+		ctx2, cancel2 := context.WithCancel(testCtx(t))
+		back := k.Status(ctx2, "taken back", imap.StatusMessages)
+		cancel2()
+		if _, err := back.Wait(); !errors.Is(err, context.Canceled) {
+			t.Fatalf("taken back: %v", err)
+		}
+		next := k.Status(testCtx(t), "next", imap.StatusMessages)
+		close(release)
+		if st, err := next.Wait(); err != nil || st.Messages != 2 {
+			t.Fatalf("after a cancel: %+v, %v", st, err)
+		}
+		// A reply that does not come in time costs the connection, and only then.
+		ctx3, cancel3 := context.WithTimeout(testCtx(t), 20*time.Millisecond)
+		defer cancel3()
+		if _, err := k.Status(ctx3, "never", imap.StatusMessages).Wait(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("timed out: %v", err)
+		}
+		if k.Err() != nil {
+			t.Fatal("closed at once")
+		}
+		held := k.Status(testCtx(t), "held", imap.StatusMessages)
+		if _, err := held.Wait(); !errors.Is(err, imap.ErrClosed) || errors.Is(err, imap.ErrUncertain) {
+			t.Fatalf("behind it: %v", err)
+		}
 	})
-	k := connect(t, f, nil)
-	ctx, cancel := context.WithCancel(testCtx(t))
-	slow := k.Status(ctx, "slow", imap.StatusMessages)
-	time.AfterFunc(30*time.Millisecond, cancel)
-	if _, err := slow.Wait(); !errors.Is(err, context.Canceled) {
-		t.Fatalf("canceled: %v", err)
-	}
-	// One that is not written yet, because the reply above is still to come, is taken back.
-	ctx2, cancel2 := context.WithCancel(testCtx(t))
-	back := k.Status(ctx2, "taken back", imap.StatusMessages)
-	cancel2()
-	if _, err := back.Wait(); !errors.Is(err, context.Canceled) {
-		t.Fatalf("taken back: %v", err)
-	}
-	next := k.Status(testCtx(t), "next", imap.StatusMessages)
-	close(release)
-	if st, err := next.Wait(); err != nil || st.Messages != 2 {
-		t.Fatalf("after a cancel: %+v, %v", st, err)
-	}
-	// A reply that does not come in time costs the connection, and only then.
-	ctx3, cancel3 := context.WithTimeout(testCtx(t), 20*time.Millisecond)
-	defer cancel3()
-	if _, err := k.Status(ctx3, "never", imap.StatusMessages).Wait(); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatalf("timed out: %v", err)
-	}
-	if k.Err() != nil {
-		t.Fatal("closed at once")
-	}
-	held := k.Status(testCtx(t), "held", imap.StatusMessages)
-	if _, err := held.Wait(); !errors.Is(err, imap.ErrClosed) || errors.Is(err, imap.ErrUncertain) {
-		t.Fatalf("behind it: %v", err)
-	}
 }
 
 func TestFetchMerges(t *testing.T) {
@@ -310,115 +319,158 @@ func TestFetchMerges(t *testing.T) {
 	}
 }
 
-func TestStreamBehindStream(t *testing.T) {
-	big := strings.Repeat("0123456789", 10000)
+// Messages of which a server tells less than was asked for come last, and in their order.
+func TestFetchIncomplete(t *testing.T) {
 	f := serve(t, func(p *peer) {
 		io.WriteString(p.nc, greeting)
 		p.expect("UID FETCH")
-		for i := range 20 {
-			p.say(fetchLine(i+1, imap.UID(i+1), big))
+		for n := 1; n <= 20; n++ {
+			p.say(fmt.Sprintf("* %d FETCH (UID %d FLAGS (\\Seen))", n, n))
 		}
-		p.say("$T OK done")
-		for {
-			if p.expect("NOOP"); p.tag == "" {
-				return
-			}
-			p.say("$T OK done")
-		}
+		p.say(fetchLine(21, 21, "whole"), "* 21 FETCH (FLAGS ())", "$T OK done")
+		p.drain()
 	})
-	// Everything fits: a command in the loop gets its answer, and nothing of the stream is lost.
-	k := connect(t, f, nil)
-	n := 0
-	for m, err := range k.Fetch(testCtx(t), imap.UIDRange(1, 20), imap.Peek).All() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if n++; n == 3 {
-			if _, err := k.Noop(testCtx(t)).Wait(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if m.Body().String() != big {
-			t.Fatalf("message %d is not what was sent", n)
-		}
+	all, err := connect(t, f, nil).Fetch(testCtx(t), imap.UIDRange(1, 21), imap.FetchFlags, imap.Peek).Collect()
+	if err != nil || len(all) != 21 {
+		t.Fatal(len(all), err)
 	}
-	if n != 20 {
-		t.Fatalf("%d messages", n)
-	}
-	// It does not: the command fails, does not hang, and its answer is there later.
-	o := fast()
-	o.BufferLimit = 300 << 10
-	k = connect(t, f, o)
-	var noop *Pending[struct{}]
-	n = 0
-	for m, err := range k.Fetch(testCtx(t), imap.UIDRange(1, 20), imap.Peek).All() {
-		if err != nil {
-			t.Fatal(err)
+	for i, m := range all {
+		if want := imap.UID((i+20)%21 + 1); m.UID != want {
+			t.Errorf("message %d has UID %d, want %d", i, m.UID, want)
 		}
-		if n++; n == 3 {
-			noop = k.Noop(testCtx(t))
-			if _, err := noop.Wait(); !errors.Is(err, imap.ErrWouldBlock) {
-				t.Fatalf("behind 2 MB: %v", err)
-			}
-		}
-		if m.Body().String() != big {
-			t.Fatalf("message %d is not what was sent", n)
-		}
-	}
-	if _, err := noop.Wait(); err != nil || n != 20 {
-		t.Fatalf("%d messages, then %v", n, err)
-	}
-	// Another goroutine that reads slowly is not in the way.
-	k = connect(t, f, o)
-	s := k.Fetch(testCtx(t), imap.UIDRange(1, 20), imap.Peek)
-	noop = k.Noop(testCtx(t))
-	read := make(chan int)
-	go func() {
-		n := 0
-		for m, err := range s.All() {
-			if err == nil && m.Body().String() == big {
-				n++
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-		read <- n
-	}()
-	if _, err := noop.Wait(); err != nil {
-		t.Fatalf("beside a slow reader: %v", err)
-	}
-	if n := <-read; n != 20 {
-		t.Fatalf("the slow reader got %d", n)
 	}
 }
 
-func TestBreak(t *testing.T) {
-	f := serve(t, func(p *peer) {
-		io.WriteString(p.nc, greeting)
-		n := 5
-		if p.num == 1 {
-			n = 1000
+func TestStreamBehindStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		big := strings.Repeat("0123456789", 10000)
+		script := func(p *peer) {
+			io.WriteString(p.nc, greeting)
+			p.expect("UID FETCH")
+			for i := range 20 {
+				p.say(fetchLine(i+1, imap.UID(i+1), big))
+			}
+			p.say("$T OK done")
+			for {
+				if p.expect("NOOP"); p.tag == "" {
+					return
+				}
+				p.say("$T OK done")
+			}
 		}
-		p.expect("UID FETCH")
-		for i := range n {
-			p.say(fetchLine(i+1, imap.UID(i+1), strings.Repeat("x", 10000)))
-		}
-		p.say("$T OK done")
-		p.expect("NOOP")
-		p.say("$T OK done")
-		p.drain()
-	})
-	for i, want := range []error{nil, imap.ErrClosed} { // a little is skipped, much is not
-		k := connect(t, f, nil)
-		for _, err := range k.Fetch(testCtx(t), imap.UIDRange(1, 0), imap.Peek).All() {
+		// Everything fits: a command in the loop gets its answer, and nothing of the stream is lost.
+		k := connectPiped(t, piped(t, script))
+		n := 0
+		for m, err := range k.Fetch(testCtx(t), imap.UIDRange(1, 20), imap.Peek).All() {
 			if err != nil {
 				t.Fatal(err)
 			}
-			break
+			if n++; n == 3 {
+				if _, err := k.Noop(testCtx(t)).Wait(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if m.Body().String() != big {
+				t.Fatalf("message %d is not what was sent", n)
+			}
 		}
-		if _, err := k.Noop(testCtx(t)).Wait(); !errors.Is(err, want) || errors.Is(err, imap.ErrUncertain) {
-			t.Errorf("%d: %v", i, err)
+		if n != 20 {
+			t.Fatalf("%d messages", n)
 		}
-	}
+		// It does not: the command fails, does not hang, and its answer is there later.
+		o := piped(t, script)
+		o.BufferLimit = 300 << 10
+		k = connectPiped(t, o)
+		var noop *Pending[struct{}]
+		n = 0
+		for m, err := range k.Fetch(testCtx(t), imap.UIDRange(1, 20), imap.Peek).All() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n++; n == 3 {
+				noop = k.Noop(testCtx(t))
+				if _, err := noop.Wait(); !errors.Is(err, imap.ErrWouldBlock) {
+					t.Fatalf("behind 2 MB: %v", err)
+				}
+			}
+			if m.Body().String() != big {
+				t.Fatalf("message %d is not what was sent", n)
+			}
+		}
+		if _, err := noop.Wait(); err != nil || n != 20 {
+			t.Fatalf("%d messages, then %v", n, err)
+		}
+		// Another goroutine that reads slowly is not in the way.
+		k = connectPiped(t, o)
+		s := k.Fetch(testCtx(t), imap.UIDRange(1, 20), imap.Peek)
+		noop = k.Noop(testCtx(t))
+		read := make(chan int)
+		go func() {
+			n := 0
+			for m, err := range s.All() {
+				if err == nil && m.Body().String() == big {
+					n++
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			read <- n
+		}()
+		if _, err := noop.Wait(); err != nil {
+			t.Fatalf("beside a slow reader: %v", err)
+		}
+		if n := <-read; n != 20 {
+			t.Fatalf("the slow reader got %d", n)
+		}
+	})
+}
+
+// A machine that stands still for a while is no reader that does.
+func TestStallCountsTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cmd := cannedConn(t, nil).newCommand(t.Context(), &imapwire.Noop{})
+		var s stall
+		for range wouldBlockAfter {
+			if err := s.wait(cmd); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+		}
+		if err := s.wait(cmd); err != imap.ErrWouldBlock {
+			t.Error(err)
+		}
+	})
+}
+
+func TestBreak(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := piped(t, func(p *peer) {
+			io.WriteString(p.nc, greeting)
+			n := 5
+			if p.num == 1 {
+				n = 1000
+			}
+			p.expect("UID FETCH")
+			for i := range n {
+				p.say(fetchLine(i+1, imap.UID(i+1), strings.Repeat("x", 10000)))
+			}
+			p.say("$T OK done")
+			p.expect("NOOP")
+			p.say("$T OK done")
+			p.drain()
+		})
+		for i, want := range []error{nil, imap.ErrClosed} { // a little is skipped, much is not
+			k := connectPiped(t, o)
+			for _, err := range k.Fetch(testCtx(t), imap.UIDRange(1, 0), imap.Peek).All() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				break
+			}
+			if _, err := k.Noop(testCtx(t)).Wait(); !errors.Is(err, want) || errors.Is(err, imap.ErrUncertain) {
+				t.Errorf("%d: %v", i, err)
+			}
+		}
+	})
 }
 
 func TestAppend(t *testing.T) {
@@ -558,26 +610,28 @@ func TestIdle(t *testing.T) {
 
 // A server that dies in IDLE is noticed when IDLE is renewed.
 func TestIdleRenewed(t *testing.T) {
-	f := serve(t, func(p *peer) {
-		io.WriteString(p.nc, greeting)
-		p.expect("IDLE")
-		p.say("+ idling")
-		if p.line() == "DONE" {
-			p.say("$T OK done")
+	synctest.Test(t, func(t *testing.T) {
+		o := piped(t, func(p *peer) {
+			io.WriteString(p.nc, greeting)
+			p.expect("IDLE")
+			p.say("+ idling")
+			if p.line() == "DONE" {
+				p.say("$T OK done")
+			}
+			p.expect("IDLE")
+			p.say("+ idling")
+			p.drain()
+		})
+		k := connectPiped(t, o)
+		began := time.Now()
+		if _, err := k.Idle(testCtx(t)).Collect(); err != nil || time.Since(began) != 9*time.Minute {
+			t.Fatalf("renewed: %v after %v", err, time.Since(began))
 		}
-		p.expect("IDLE")
-		p.say("+ idling")
-		p.drain()
+		began = time.Now()
+		if _, err := k.Idle(testCtx(t)).Collect(); !errors.Is(err, imap.ErrClosed) || time.Since(began) != 14*time.Minute {
+			t.Fatalf("dead: %v after %v", err, time.Since(began))
+		}
 	})
-	o := fast()
-	o.Timeouts = Timeouts{Idle: 40 * time.Millisecond, Command: 40 * time.Millisecond}
-	k := connect(t, f, o)
-	if _, err := k.Idle(testCtx(t)).Collect(); err != nil {
-		t.Fatalf("renewed: %v", err)
-	}
-	if _, err := k.Idle(testCtx(t)).Collect(); !errors.Is(err, imap.ErrClosed) {
-		t.Fatalf("dead: %v", err)
-	}
 }
 
 func TestBye(t *testing.T) {
@@ -637,25 +691,27 @@ func TestRev2(t *testing.T) {
 
 // A stream that knows no deadlines can be given up all the same.
 func TestAnyStream(t *testing.T) {
-	near, far := io.Pipe()
-	in, out := io.Pipe()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		io.WriteString(out, greeting)
-		io.Copy(io.Discard, near) // and never answers
-	}()
-	k, err := NewConn(testCtx(t), pipes{in, far}, fast())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(testCtx(t), 20*time.Millisecond)
-	defer cancel()
-	if _, err := k.Noop(ctx).Wait(); !errors.Is(err, context.DeadlineExceeded) {
-		t.Fatal(err)
-	}
-	k.Close()
-	<-done
+	synctest.Test(t, func(t *testing.T) {
+		near, far := io.Pipe()
+		in, out := io.Pipe()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			io.WriteString(out, greeting)
+			io.Copy(io.Discard, near) // and never answers
+		}()
+		k, err := NewConn(testCtx(t), pipes{in, far}, fast())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(testCtx(t), 20*time.Millisecond)
+		defer cancel()
+		if _, err := k.Noop(ctx).Wait(); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		k.Close()
+		<-done
+	})
 }
 
 type pipes struct {

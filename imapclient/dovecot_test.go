@@ -27,11 +27,7 @@ func message(n, size int) string {
 	return b.String()
 }
 
-func testContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
+func testContext(t testing.TB) context.Context { return t.Context() }
 
 func must[T any](t testing.TB) func(T, error) T {
 	return func(v T, err error) T {
@@ -400,7 +396,13 @@ func testDownload(t *testing.T, s *dovecottest.Server) {
 func testWatch(t *testing.T, s *dovecottest.Server) {
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
-	c, other := dialDovecot(t, s, nil), dialDovecot(t, s, nil)
+	watching := make(chan struct{}, 100)
+	trace := &imapclient.Trace{Sent: func(line []byte) {
+		if bytes.HasSuffix(line, []byte(" IDLE\r\n")) {
+			watching <- struct{}{}
+		}
+	}}
+	c, other := dialDovecot(t, s, &imapclient.Options{Trace: trace}), dialDovecot(t, s, nil)
 	check(t, c.Create(ctx, "watched"))
 	for i := range 3 {
 		appendTo(t, c, "watched", i)
@@ -423,7 +425,7 @@ func testWatch(t *testing.T, s *dovecottest.Server) {
 	}
 	var got []string
 	go func() {
-		time.Sleep(300 * time.Millisecond)
+		<-watching
 		if err := (<-step)(); err != nil {
 			t.Error(err)
 		}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"time"
 
 	"restante/auth/sasl"
 	"restante/imap"
@@ -46,13 +45,12 @@ func Example() {
 }
 
 func ExampleMailbox_Watch() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
+	ctx := context.Background()
 	c, err := imapclient.Dial(ctx, exampleServer(), sasl.Password("ann", "secret"), plain)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer c.Logout(context.Background())
+	defer c.Logout(ctx)
 	mb, err := c.Examine(ctx, "INBOX")
 	if err != nil {
 		log.Fatal(err)

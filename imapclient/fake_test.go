@@ -133,11 +133,8 @@ func (p *peer) selects(exists int, validity int) {
 // drain reads until the client has gone.
 func (p *peer) drain() { io.Copy(io.Discard, p.r) }
 
-func testCtx(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
+// testCtx ends with the test, and not before, however busy the machine is.
+func testCtx(t testing.TB) context.Context { return t.Context() }
 
 var password = sasl.Password("ann", "secret")
 
@@ -181,6 +178,17 @@ func piped(t testing.TB, script func(p *peer)) *Options {
 		}()
 		return near, nil
 	}}
+}
+
+// connectPiped connects with options that piped made.
+func connectPiped(t testing.TB, o *Options) *Conn {
+	t.Helper()
+	k, err := DialConn(t.Context(), "imap://pipe", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.Close() })
+	return k
 }
 
 // dialPiped connects with options that piped made, and selects INBOX.

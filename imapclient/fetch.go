@@ -3,6 +3,7 @@ package imapclient
 import (
 	"context"
 	"iter"
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -230,8 +231,8 @@ func (f *fetch) end(_ *imapwire.StatusResponse, err error) error {
 		f.deliver(f.last)
 	}
 	if f.mask&imap.ItemFlags != 0 {
-		for _, m := range f.held {
-			f.deliver(m)
+		for _, seq := range slices.Sorted(maps.Keys(f.held)) {
+			f.deliver(f.held[seq])
 		}
 	}
 	f.last, f.held = nil, nil

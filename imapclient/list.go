@@ -47,7 +47,7 @@ func (c *Conn) List(ctx context.Context, pattern string, o *ListOptions) *Stream
 			return
 		}
 		if err == nil && wire.Return.Status == 0 && o.Status != 0 {
-			c.addStatus(ctx, all, o.Status)
+			err = c.addStatus(ctx, all, o.Status)
 		}
 		yieldAll(all, err, yield)
 	}}
@@ -121,7 +121,7 @@ func (c *Conn) listPlain(ctx context.Context, pattern string, o ListOptions) ite
 			all = slices.DeleteFunc(all, func(m *imap.MailboxInfo) bool { return !m.Subscribed })
 		}
 		if err == nil && o.Status != 0 {
-			c.addStatus(ctx, all, o.Status)
+			err = c.addStatus(ctx, all, o.Status)
 		}
 		yieldAll(all, err, yield)
 	}
@@ -171,8 +171,9 @@ func subscribe(all, subs []*imap.MailboxInfo, missing bool) []*imap.MailboxInfo 
 	return all
 }
 
-// addStatus asks for the status of every mailbox, in one go. One that refuses has none.
-func (c *Conn) addStatus(ctx context.Context, all []*imap.MailboxInfo, items imap.StatusItems) {
+// addStatus asks for the status of every mailbox, in one go. One that refuses has none; what is no refusal,
+// such as a lost connection, is an error.
+func (c *Conn) addStatus(ctx context.Context, all []*imap.MailboxInfo, items imap.StatusItems) error {
 	if !c.Caps().Has(imap.CapStatusSize) {
 		items &^= imap.StatusSize | imap.StatusDeleted // BAD where they are not known
 	}
@@ -186,10 +187,15 @@ func (c *Conn) addStatus(ctx context.Context, all []*imap.MailboxInfo, items ima
 		if p == nil {
 			continue
 		}
-		if st, err := p.Wait(); err == nil {
+		st, err := p.Wait()
+		var refused *imap.Error
+		if err == nil {
 			all[i].Status = st
+		} else if !errors.As(err, &refused) || errors.Is(err, imap.ErrClosed) {
+			return err
 		}
 	}
+	return nil
 }
 
 // learnName remembers how the server writes a name, where that is not how it would be written here.

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
+	"testing/synctest"
 
 	"restante/imap"
 )
@@ -134,7 +134,7 @@ func TestQuirks(t *testing.T) {
 			if call == nil {
 				t.Fatalf("no call for %q", op)
 			}
-			replay(t, q, op, call)
+			synctest.Test(t, func(t *testing.T) { replay(t, q, op, call) })
 		})
 	}
 }
@@ -142,7 +142,7 @@ func TestQuirks(t *testing.T) {
 func replay(t *testing.T, q quirk, op string, call func(context.Context, *Conn) (int, error)) {
 	text := strings.Join(q.Lines, "\n")
 	closes := strings.Contains(text, "<CLOSE>") || strings.Contains(text, "BYE ") && !strings.Contains(text, "{") || op == "logout" || q.Hang
-	f := serve(t, func(p *peer) {
+	o := piped(t, func(p *peer) {
 		caps := "IMAP4rev1 LITERAL+ IDLE NAMESPACE ID ENABLE CONDSTORE"
 		if op == "esearch" {
 			caps += " ESEARCH"
@@ -180,9 +180,7 @@ func replay(t *testing.T, q quirk, op string, call func(context.Context, *Conn) 
 			p.say("$T OK done")
 		}
 	})
-	o := fast()
-	o.Timeouts = Timeouts{Command: 2 * time.Second, Literal: 300 * time.Millisecond}
-	k := connect(t, f, o)
+	k := connectPiped(t, o)
 	n, err := call(testCtx(t), k)
 	bad := err != nil
 	if strings.Contains(text, "$T OK") || strings.Contains(strings.ToLower(text), "$t ok") {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"time"
@@ -100,14 +101,20 @@ func (c *Conn) lost(err error) error {
 			return nil
 		}
 		err = errTimeout
+	case ended(err) && c.said != "":
+		err = &imap.Error{Status: "BYE", Text: c.said, Kind: imapwire.ErrorKind("", c.said)}
 	case err == io.EOF || err == io.ErrUnexpectedEOF:
 		err = errors.New("closed by the server")
-		if c.said != "" {
-			err = &imap.Error{Status: "BYE", Text: c.said, Kind: imapwire.ErrorKind("", c.said)}
-		}
 	}
 	c.fail(err)
 	return err
+}
+
+// ended reports whether an error of reading says that the connection has ended, in whatever way: a server
+// that has not read all of what was sent resets it.
+func ended(err error) bool {
+	var network *net.OpError
+	return err == io.EOF || err == io.ErrUnexpectedEOF || err == io.ErrClosedPipe || errors.As(err, &network)
 }
 
 // nextFrame reads one response, all its literals in place. For the greeting.
@@ -445,26 +452,31 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// wouldBlockAfter is how long a stream may stand still before those behind it give up. It may be
-// read by another goroutine, which is only slow.
-const wouldBlockAfter = 250 * time.Millisecond
+// A stream that stands still for wouldBlockAfter turns makes those behind it give up. It may be read by
+// another goroutine, which is only slow. Turns are counted, not time: while the machine is too busy to run
+// this goroutine it does not run the other either.
+const (
+	wouldBlockAfter = 50
+	turn            = 5 * time.Millisecond
+)
 
 // stall is a stream in the way that nobody reads.
 type stall struct {
-	since time.Time
+	turns int
 	seen  int64 // octets that had been read by then
 }
 
-func (s *stall) clear() { s.since = time.Time{} }
+func (s *stall) clear() { s.turns = 0 }
 
-// wait waits a moment for somebody to read, and gives up when that has been done long enough.
+// wait waits a moment for somebody to read, and gives up when that has been done often enough.
 func (s *stall) wait(cmd *command) error {
-	if seen := cmd.conn.read.Load(); s.since.IsZero() || seen != s.seen {
-		s.since, s.seen = time.Now(), seen
-	} else if time.Since(s.since) > wouldBlockAfter {
+	if seen := cmd.conn.read.Load(); s.turns == 0 || seen != s.seen {
+		s.turns, s.seen = 0, seen
+	}
+	if s.turns++; s.turns > wouldBlockAfter {
 		return imap.ErrWouldBlock
 	}
-	t := time.NewTimer(5 * time.Millisecond)
+	t := time.NewTimer(turn)
 	defer t.Stop()
 	select {
 	case <-cmd.done:

@@ -3,8 +3,12 @@ package imapclient
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -74,5 +78,22 @@ func TestSkipSTARTTLS(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// What was said is the reason also when the connection is reset, as it is by a server that has not read
+// all of what was sent to it.
+func TestSaidThenReset(t *testing.T) {
+	near, far := net.Pipe()
+	defer far.Close()
+	in := io.MultiReader(strings.NewReader("* PREAUTH [CAPABILITY IMAP4rev1] x\r\n* OK [ALERT] Too many connections\r\n"),
+		iotest.ErrReader(&net.OpError{Op: "read", Err: syscall.ECONNRESET}))
+	k, err := NewConn(t.Context(), &canned{near, in}, fast())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	if _, err := k.Noop(t.Context()).Wait(); !errors.Is(err, imap.ErrTooMany) || !errors.Is(err, imap.ErrClosed) {
+		t.Error(err)
 	}
 }

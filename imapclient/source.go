@@ -109,7 +109,7 @@ func (s *source) interrupt() {
 	_ = s.nc.SetReadDeadline(d)
 }
 
-// clearInterrupt forgets a interrupt that came too late.
+// clearInterrupt forgets an interrupt that came too late.
 func (s *source) clearInterrupt() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

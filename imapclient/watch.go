@@ -233,7 +233,7 @@ func (w *watcher) with(f func(*Conn)) error {
 		return err
 	}
 	same := false
-	err := w.mb.with(w.ctx, func(k *Conn) {
+	err := w.mb.withConn(w.ctx, w.mb.c.present, func(k *Conn) {
 		if same = k == w.k; same {
 			f(k)
 		}

@@ -74,6 +74,32 @@ func TestWatchBacksOff(t *testing.T) {
 	}
 }
 
+// So is one that lets in and sends away at the first command, when commands are called without a pause.
+func TestClientBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		connections := 0
+		c, err := Dial(t.Context(), "imap://pipe", password, piped(t, func(p *peer) {
+			connections++
+			p.say("* PREAUTH [CAPABILITY IMAP4rev1] hello")
+			p.expect("NOOP")
+			p.say("* BYE enough")
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		began := time.Now()
+		for range 20 {
+			if err := c.Noop(t.Context()); !errors.Is(err, imap.ErrClosed) {
+				t.Fatal(err)
+			}
+		}
+		if d := time.Since(began); d < time.Duration(connections-10)*30*time.Second {
+			t.Errorf("%d connections in %v", connections, d)
+		}
+	})
+}
+
 // A session that lasted is made again at once.
 func TestReconnectsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

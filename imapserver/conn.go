@@ -269,7 +269,7 @@ func (c *conn) command() error {
 		}
 	}
 	c.completion, c.literal = reply{}, lit
-	c.work.steps, c.work.unchecked = 0, 0
+	c.work.steps, c.work.unchecked, c.work.stop = 0, 0, false
 	name, err := c.parseAndRun(frame)
 	c.endTurn()
 	result := "OK"

@@ -32,9 +32,9 @@
 //     delays nobody but itself.
 //   - FETCH marks as \Seen what it hands to the socket, before it does, and nothing else (fetch_seen.go).
 //   - FETCH and SEARCH hold about a mebibyte of summaries at a time, however many they look at.
-//   - A command that works for long ends with its client and with the server's patience, and of each user
-//     one works at a time: whatever goes through messages or names counts its work with conn.step
-//     (work.go, turn.go).
+//   - A command that works for long ends with its client, and at the next message or name when the server
+//     shuts down, and of each user one works at a time: whatever goes through messages or names counts its
+//     work with conn.step or conn.next (work.go, turn.go).
 //   - SEARCH reads a message once for all of its texts; LIST matches a name with the patterns only that
 //     begin alike, and refuses what would take too long all the same.
 //   - A tagged OK follows the store's answer, never precedes it.

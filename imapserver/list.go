@@ -36,7 +36,7 @@ func runList(c *conn, cmd *imapwire.List) error {
 		}
 	}
 	for i, name := range names {
-		if err := c.step(listSteps); err != nil {
+		if err := c.next(listSteps); err != nil {
 			return err
 		}
 		if !matches[i] {

@@ -104,7 +104,7 @@ func (c *conn) matching(names []string, ref string, patterns []string) ([]bool, 
 			return nil, no(imap.CodeLimit, "These are too many patterns for this many names; ask with fewer")
 		}
 		total += steps
-		if err := c.step(steps); err != nil {
+		if err := c.next(steps); err != nil {
 			return nil, err
 		}
 	}

@@ -105,7 +105,7 @@ func (o *listOptions) inferiors(c *conn, ns *mailbox.Namespace, names []string, 
 		for len(above) > 0 && !isBelow(name, names[above[len(above)-1]]) {
 			above = above[:len(above)-1]
 		}
-		if err := c.step(listSteps + len(above)); err != nil {
+		if err := c.next(listSteps + len(above)); err != nil {
 			return found, err
 		}
 		if o.meet(ns, name) {

@@ -17,7 +17,7 @@ func (c *conn) eachMessage(rows iter.Seq2[imap.SeqNum, *mailbox.Row], summaries 
 	defer m.close()
 	if !summaries {
 		for seq, row := range rows {
-			if err := c.step(1); err != nil {
+			if err := c.next(1); err != nil {
 				return err
 			}
 			m.reset(seq, row, nil)
@@ -68,7 +68,7 @@ func (b *detailsBatch) each(m *openMessage, do func(*openMessage) error) error {
 			return err
 		}
 		for i := range n {
-			if err := b.c.step(len(b.details[i].Summary) + 1); err != nil {
+			if err := b.c.next(len(b.details[i].Summary) + 1); err != nil {
 				return err
 			}
 			m.reset(b.seqs[done+i], &rows[i], summary.Summary(b.details[i].Summary))

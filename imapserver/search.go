@@ -66,7 +66,7 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 	if costly == nil {
 		m := openMessage{c: c}
 		for seq, r := range c.sel.view.Rows() {
-			if err := c.step(compiler.keys); err != nil {
+			if err := compiler.try(cheap); err != nil {
 				return nil, err
 			}
 			m.seq, m.row = seq, *r
@@ -76,9 +76,9 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 		}
 		return hits, nil
 	}
-	rows, stopped := c.rowsThatMatch(cheap, compiler.keys)
+	rows, stopped := compiler.rowsThatMatch(cheap)
 	err = c.eachMessage(rows, true, func(m *openMessage) error {
-		if err := c.step(compiler.keys); err != nil {
+		if err := compiler.try(costly); err != nil {
 			return err
 		}
 		ok, err := costly.match(m)
@@ -95,16 +95,16 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 
 // rowsThatMatch yields the messages of the session's view that meet a criterion for which their rows
 // are enough; nil: all. When the command is to end it yields no more of them, and stopped says why.
-func (c *conn) rowsThatMatch(cheap *criterion, keys int) (matching iter.Seq2[imap.SeqNum, *mailbox.Row], stopped *error) {
-	rows := c.sel.view.Rows()
+func (p *searchCompiler) rowsThatMatch(cheap *criterion) (matching iter.Seq2[imap.SeqNum, *mailbox.Row], stopped *error) {
+	rows := p.c.sel.view.Rows()
 	stopped = new(error)
 	if cheap == nil {
 		return rows, stopped
 	}
 	return func(yield func(imap.SeqNum, *mailbox.Row) bool) {
-		m := openMessage{c: c}
+		m := openMessage{c: p.c}
 		for seq, r := range rows {
-			if *stopped = c.step(keys); *stopped != nil {
+			if *stopped = p.try(cheap); *stopped != nil {
 				return
 			}
 			m.seq, m.row = seq, *r

@@ -23,6 +23,7 @@ const (
 // criterion is a compiled search key.
 type criterion struct {
 	cost  searchCost
+	keys  int // of the search that it is made of: what trying all of them on a message is, in steps
 	match func(*openMessage) (bool, error)
 	all   []criterion // for a conjunction: its parts, cheapest first
 }
@@ -33,7 +34,8 @@ type searchKey func(*searchCompiler, *imap.SearchKey) (criterion, error)
 // searchCompiler compiles the keys of one SEARCH.
 type searchCompiler struct {
 	c      *conn
-	keys   int // how many have been compiled: what trying all of them on a row is, in steps
+	keys   int // how many have been compiled
+	tried  int // how many keys have been tried on messages
 	fields fieldSearch
 	texts  textSearch
 	decode func(string) (string, error)
@@ -41,12 +43,27 @@ type searchCompiler struct {
 
 // compile returns the criterion of a key (RFC 9051 §6.4.4).
 func (p *searchCompiler) compile(k *imap.SearchKey) (criterion, error) {
-	p.keys++
 	key, ok := p.c.s.features.searchKeys[k.Op]
 	if !ok {
 		return criterion{}, bad("Unknown search key %s", printable(string(k.Op)))
 	}
-	return key(p, k)
+	before := p.keys
+	t, err := key(p, k)
+	p.keys++
+	t.keys = p.keys - before
+	return t, err
+}
+
+// maxSearchKeys is how many keys a search may try on messages, some seconds' work: a hundred on each of ten
+// million messages, or ten thousand on each of a hundred thousand.
+const maxSearchKeys = 1 << 30
+
+// try counts that a criterion is tried on a message.
+func (p *searchCompiler) try(t *criterion) error {
+	if p.tried += t.keys; p.tried > p.c.s.searchKeys {
+		return no(imap.CodeLimit, "These are too many search keys for this many messages; ask with fewer")
+	}
+	return p.c.next(t.keys)
 }
 
 // maxSearchOctets is how long the different texts may be together that a search looks for, prepared
@@ -105,7 +122,11 @@ func compileNot(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
 
 // conjunction is met when all are.
 func conjunction(all []criterion) criterion {
-	return criterion{cost: costOf(all), all: all, match: func(m *openMessage) (bool, error) {
+	keys := 0
+	for i := range all {
+		keys += all[i].keys
+	}
+	return criterion{cost: costOf(all), keys: keys, all: all, match: func(m *openMessage) (bool, error) {
 		for i := range all {
 			if ok, err := all[i].match(m); !ok || err != nil {
 				return false, err

@@ -119,16 +119,13 @@ func dayOn(day, want int64) bool     { return day == want }
 func daySince(day, want int64) bool  { return day >= want }
 
 // dayNumber numbers the days by their date as it is written, whatever the zone.
-func dayNumber(t time.Time) int64 {
-	y, m, d := t.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
-}
+func dayNumber(t time.Time) int64 { return mailbox.MakeDate(t).Day() }
 
 // dateKey compares the day of the internal date.
 func dateKey(ok func(day, want int64) bool) searchKey {
 	return rowKey(func(k *imap.SearchKey) rowPredicate {
 		want := dayNumber(k.Date)
-		return func(r *mailbox.Row) bool { return ok(dayNumber(r.Date.Time()), want) }
+		return func(r *mailbox.Row) bool { return ok(r.Date.Day(), want) }
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"restante/imapserver"
 	"restante/mailbox"
 	"restante/store"
 	"restante/store/memstore"
@@ -183,4 +184,83 @@ func TestSearchEndsWithClient(t *testing.T) {
 			t.Errorf("%s: %d octets were read after the client had gone", command, got)
 		}
 	}
+}
+
+// TestShutdownEndsLongCommands shuts the server down, with all the patience there is, in the middle of commands
+// that would go on: they are answered, and soon.
+func TestShutdownEndsLongCommands(t *testing.T) {
+	for _, command := range []string{"SEARCH BODY nowhere", "FETCH 1:* BINARY.SIZE[1]", "SEARCH HEADER X-Other x"} {
+		reading, goOn := make(chan struct{}), make(chan struct{})
+		var once atomic.Bool
+		s := &counted{Store: memstore.New()}
+		ts := startServer(t, s, nil)
+		user := ts.target(t, false)
+		msg := []byte("Subject: x\r\n\r\n" + strings.Repeat("some words of a message\r\n", 2000))
+		if strings.Contains(command, "HEADER") {
+			msg = []byte(strings.Repeat("X-Other: some words of a header\r\n", 2000))
+		}
+		for range 100 {
+			if err := user.Seed("INBOX", msg, nil, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		idle, w, waiting := dialUser(t, ts, user), dialUser(t, ts, user), dialUser(t, ts, user)
+		w.ok("SELECT INBOX")
+		waiting.ok("SELECT INBOX")
+		s.read = func() {
+			if once.CompareAndSwap(false, true) {
+				close(reading)
+				<-goOn
+			}
+		}
+		w.send("a %s\r\n", command)
+		receive(t, reading, "nothing is read")
+		waiting.send("a %s\r\n", command)
+		down := make(chan error, 1)
+		go func() { down <- ts.server.Shutdown(context.Background()) }()
+		idle.expect("* BYE")
+		close(goOn)
+		for _, w := range []*wire{w, waiting} {
+			line := w.line()
+			for strings.HasPrefix(line, "* ") && strings.Contains(line, " FETCH (") {
+				line = w.line()
+			}
+			if !strings.HasPrefix(line, "a NO [UNAVAILABLE]") && line != "* BYE [UNAVAILABLE] Server is shutting down" {
+				t.Errorf("%s: %s", command, line)
+			}
+		}
+		if err := receive(t, down, "Shutdown goes on"); err != nil {
+			t.Error(err)
+		}
+		if got := s.octets.Load(); got > 2<<20 {
+			t.Errorf("%s: %d octets were read, of %d", command, got, 2*100*len(msg))
+		}
+	}
+}
+
+// TestSearchKeysAreBounded tries as many keys on messages as it may, and more, whatever they have to know of
+// a message. Keys that no message comes to cost nothing.
+func TestSearchKeysAreBounded(t *testing.T) {
+	const messages = 10
+	ts := startServer(t, memstore.New(), func(s *imapserver.Server) { imapserver.LimitSearch(s, 1000*messages) })
+	user := ts.target(t, false)
+	for i := range messages {
+		if err := user.Seed("INBOX", fmt.Appendf(nil, "Subject: number %d\r\n\r\n", i), nil, time.Time{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := dialUser(t, ts, user)
+	w.ok("SELECT INBOX")
+	for _, key := range []string{" ALL", " NOT KEYWORD k", " NOT BEFORE 1-Jan-1990", " NOT SUBJECT nowhere"} {
+		per := 1 + strings.Count(key, "NOT")
+		w.ok("SEARCH" + strings.Repeat(key, 990/per))
+		if got := w.cmd("SEARCH" + strings.Repeat(key, 1010/per)); !strings.Contains(got[0], " NO [LIMIT]") {
+			t.Errorf("%s: %s", key, got[0])
+		}
+	}
+	// The second half is tried on one message in ten.
+	if got := w.ok("SEARCH 3" + strings.Repeat(" ALL", 490) + strings.Repeat(" NOT SUBJECT nowhere", 2000))[0]; got != "* SEARCH 3" {
+		t.Error(got)
+	}
+	w.ok("NOOP")
 }

@@ -85,6 +85,7 @@ type Server struct {
 	TempDir        string       // for long messages of APPEND that may hold NUL; "" is os.TempDir
 
 	extensions []*extension // nil: all of extensions.go
+	searchKeys int          // what a search may try; 0: maxSearchKeys
 
 	once     sync.Once
 	features *features
@@ -116,6 +117,9 @@ func (s *Server) init() {
 	s.once.Do(func() {
 		if s.extensions == nil {
 			s.extensions = extensions
+		}
+		if s.searchKeys == 0 {
+			s.searchKeys = maxSearchKeys
 		}
 		s.features = newFeatures(s.extensions)
 		s.limits = s.Limits.withDefaults()
@@ -248,8 +252,8 @@ func (s *Server) leaveUser(id store.AccountID) {
 // errShutdown is the cause with which connections are cancelled.
 var errShutdown = errors.New("server is shutting down")
 
-// Shutdown stops accepting, tells every client BYE, lets commands that run finish, and waits for
-// the connections to end. When ctx ends first, the sockets that are left are closed and what runs
+// Shutdown stops accepting, tells every client BYE, lets commands that run finish, but ends those that
+// work for long with NO [UNAVAILABLE], and waits for the connections to end. When ctx ends first, the sockets that are left are closed and what runs
 // is cancelled; Shutdown waits for that too and returns why ctx ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.init()

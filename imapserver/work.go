@@ -6,12 +6,16 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"restante/imap"
 )
 
-// Work is counted in steps, so that a command ends with its client and leaves the machine to others.
+// Work is counted in steps, so that a command ends with its client or its server and leaves the machine
+// to others.
 // A step is what looking at an octet of text costs, some nanoseconds: an octet of a message that is
 // read, a key of SEARCH that is tried on a row, an octet of a name beside one of a pattern. Whatever
-// goes through a mailbox, its messages or its names calls conn.step with the work that it has done.
+// goes through a mailbox, its messages or its names calls conn.step with the work that it has done, and
+// conn.next where it can end with a whole answer: between two messages or names.
 
 // checkSteps is how many steps a command makes before it is looked whether it should go on, and
 // between two looks: some milliseconds. Most commands end before the first.
@@ -21,8 +25,21 @@ const checkSteps = 256 << 10
 type work struct {
 	steps     int64
 	unchecked int             // of these, since the last check
+	stop      bool            // the server shuts down: the command is to end at the next message or name
 	turn      turn            // the user's, while the command has it; nil: it needs none yet
 	socket    syscall.RawConn // what conn.socket has found; nil: nobody has asked yet
+}
+
+// next counts n steps of work, as step does, before another message or name is looked at. Its error also
+// says that the server shuts down: then a command that has worked for long ends with what it has found.
+func (c *conn) next(n int) error {
+	if err := c.step(n); err != nil {
+		return err
+	}
+	if c.work.stop {
+		return no(imap.CodeUnavailable, "Server is shutting down")
+	}
+	return nil
 }
 
 // step counts n steps of work. An error says that the command is to end at once: its client has gone,
@@ -35,11 +52,16 @@ func (c *conn) step(n int) error {
 	return c.check()
 }
 
-// check looks whether the command is to go on, and lets it go on when it is the user's turn.
+// check looks whether the command is to go on, and lets it go on when it is the user's turn. While the
+// server shuts down there are no turns: every command is about to end.
 func (c *conn) check() error {
 	c.work.unchecked = 0
 	if err := c.ended(); err != nil {
 		return err
+	}
+	if c.s.ctx.Err() != nil {
+		c.work.stop = true
+		return nil
 	}
 	return c.waitTurn()
 }
@@ -100,16 +122,17 @@ func (c *conn) waitTurn() error {
 			return nil
 		default:
 		}
-		if err := c.waitOnce(); err != nil {
+		err := c.waitOnce()
+		if c.work.stop = c.s.ctx.Err() != nil; err != nil || c.work.stop {
 			c.endTurn()
 			return err
 		}
 	}
 }
 
-// waitOnce waits for the turn until it is time to look for the client again.
+// waitOnce waits for the turn until it is time to look for the client again, or the server shuts down.
 func (c *conn) waitOnce() error {
-	ctx, cancel := context.WithTimeout(c.s.hard, recheckWaiting)
+	ctx, cancel := context.WithTimeout(c.s.ctx, recheckWaiting)
 	defer cancel()
 	select {
 	case <-c.work.turn:

@@ -9,6 +9,9 @@ import (
 // CheckSteps is how much work a command does between two checks.
 const CheckSteps = checkSteps
 
+// LimitSearch sets how many keys a search may try on messages.
+func LimitSearch(s *Server, keys int) { s.searchKeys = keys }
+
 // OfferWork makes the server answer CHECK with work, which says with step what it does.
 func OfferWork(s *Server, work func(user string, step func(int) error) error) {
 	base := imap4rev1Extension

@@ -53,8 +53,15 @@ func (c *conn) deliver() {
 		c.noteDelivery(d, id, size, took)
 	}
 	for i, r := range c.tx.recipients {
-		d := outcomes[i]
-		c.reply(d.reply.with("<%s> %s", r.raw, d.reply.text))
+		c.answer(r, outcomes[i].reply, size, took)
+	}
+}
+
+// answer replies for a recipient of the message.
+func (c *conn) answer(r recipient, with reply, size int64, took time.Duration) {
+	c.reply(with.with("<%s> %s", r.raw, with.text))
+	if o := c.server.Observer; o != nil {
+		o.Delivered(with.code, size, took)
 	}
 }
 
@@ -125,7 +132,7 @@ func (c *conn) findFolder(ctx context.Context, d *delivery) error {
 	return nil
 }
 
-// noteDelivery makes the reply for a copy, and tells the log and the observer.
+// noteDelivery makes the reply for a copy, and tells the log.
 func (c *conn) noteDelivery(d *delivery, id string, size int64, took time.Duration) {
 	if d.reply = outcome(d.err); d.err == nil {
 		d.reply.text = "Delivered as " + id
@@ -135,9 +142,6 @@ func (c *conn) noteDelivery(d *delivery, id string, size int64, took time.Durati
 		log.Info("delivered")
 	} else {
 		log.Warn("not delivered", "recipient", d.to.raw, "from", c.tx.from.raw, "code", d.reply.code, "err", d.err)
-	}
-	if o := c.server.Observer; o != nil {
-		o.Delivered(d.reply.code, size, took)
 	}
 }
 

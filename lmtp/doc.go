@@ -52,6 +52,7 @@ func def[T int | int64 | time.Duration](field *T, value T) {
 // Observer is told of deliveries, for metrics. Its methods may be called concurrently.
 type Observer interface {
 	// Delivered is called for each recipient of each message with the reply code that the
-	// client got, the message's octets and how long the store took.
+	// client got, the message's octets and how long the store took: 0 when the message did not
+	// come so far.
 	Delivered(code int, size int64, took time.Duration)
 }

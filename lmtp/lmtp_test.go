@@ -427,6 +427,19 @@ func TestStatusForEachRecipient(t *testing.T) {
 	}
 }
 
+// TestObserved: the observer hears of every recipient that is answered for, also of two for whom one copy
+// does, and of a message that does not come to be delivered.
+func TestObserved(t *testing.T) {
+	var seen observed
+	w := start(t, func(s *Server) { s.Observer, s.Limits.MessageSize = &seen, 100 })
+	out := w.talk("LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<bob>\r\nRCPT TO:<BOB>\r\nDATA\r\n\r\n.\r\n" +
+		"MAIL FROM:<>\r\nRCPT TO:<bob>\r\nRCPT TO:<ann@example.org>\r\nDATA\r\n" + strings.Repeat("x", 101) + "\r\n.\r\nQUIT\r\n")
+	expect(t, out, helloOK+"250 2.1.5, 250 2.1.5, 354, 250 2.0.0, 250 2.0.0, 250 2.0.0, 250 2.1.5, 250 2.1.5, 354, 552 5.3.4, 552 5.3.4, 221 2.0.0")
+	if got := strings.Join(seen.mu.codes, ", "); got != "250 true true, 250 true true, 552 true false, 552 true false" {
+		t.Errorf("observed %s", got)
+	}
+}
+
 // TestNoSpace: the client of a server whose disk is full tries again later.
 func TestNoSpace(t *testing.T) {
 	if got := outcome(fmt.Errorf("x: %w", store.ErrNoSpace)); got.code != 452 || got.enhanced != "4.3.1" {

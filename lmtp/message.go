@@ -17,8 +17,9 @@ type incoming struct {
 	text   *message.Encoded // what the spool holds, once all is received
 	filter headerFilter
 	fixer  lineFixer
-	left   int64 // octets that the client may still send
-	failed reply // why the message will not be delivered; code 0: it will
+	// received are the octets that the client has sent, left those that it may still send.
+	received, left int64
+	failed         reply // why the message will not be delivered; code 0: it will
 }
 
 func (c *conn) newIncoming() *incoming {
@@ -36,6 +37,7 @@ func (c *conn) take(m *incoming, r io.Reader) error {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := r.Read(buf)
+		m.received += int64(n)
 		if m.left -= int64(n); m.left < 0 {
 			m.fail(replyTooBig)
 		}
@@ -170,7 +172,7 @@ func (c *conn) finish() {
 	if m.failed.code != 0 {
 		for _, r := range c.tx.recipients {
 			c.log.Warn("not delivered", "recipient", r.raw, "user", r.user.Name, "from", c.tx.from.raw, "code", m.failed.code, "reason", m.failed.text)
-			c.reply(m.failed.with("<%s> %s", r.raw, m.failed.text))
+			c.answer(r, m.failed, m.received, 0)
 		}
 	} else {
 		c.deliver()

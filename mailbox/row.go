@@ -39,6 +39,18 @@ func (d Date) Time() time.Time {
 	return time.Unix(int64(d)>>zoneBits, 0).In(time.FixedZone("", offset))
 }
 
+// Day numbers the day that the date names in its zone: days since 1970, which begins with day 0.
+func (d Date) Day() int64 {
+	written := int64(d)>>zoneBits + (int64(d)&(1<<zoneBits-1)-zoneBias)*60
+	day := written / secondsOfDay
+	if written%secondsOfDay < 0 {
+		day-- // before 1970
+	}
+	return day
+}
+
+const secondsOfDay = 24 * 60 * 60
+
 // Saved is when a message came into its mailbox (RFC 8514 §3): seconds since the year 2000, 0 when
 // nobody noted it.
 type Saved uint32

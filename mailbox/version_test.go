@@ -291,13 +291,20 @@ func mustAppend(t testing.TB, v *Version, rows []Row) *Version {
 }
 
 func TestDate(t *testing.T) {
-	for _, s := range []string{"1996-07-17T02:44:25-07:00", "1950-01-01T00:00:00Z", "2026-11-23T10:00:00+05:45", "9999-12-31T23:59:59+14:00", "2026-01-01T00:00:00-12:00"} {
+	for _, s := range []string{"1996-07-17T02:44:25-07:00", "1950-01-01T00:00:00Z", "1950-01-01T23:59:59Z", "1970-01-01T00:30:00+01:00", "2026-11-23T10:00:00+05:45", "9999-12-31T23:59:59+14:00", "2026-01-01T00:00:00-12:00"} {
 		want, err := time.Parse(time.RFC3339, s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := MakeDate(want).Time().Format(time.RFC3339); got != s {
 			t.Errorf("%s became %s", s, got)
+		}
+		midnight, err := time.Parse(time.DateOnly, s[:len(time.DateOnly)])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := MakeDate(want).Day(); got*24*60*60 != midnight.Unix() {
+			t.Errorf("%s is on day %d", s, got)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // nasty returns the messages of testdata/nasty by name.
@@ -322,52 +321,6 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%d parts", n)
 		}
 	})
-}
-
-// Hostile messages take time in proportion to their size. Ten times the size may take 40 times as
-// long, where a quadratic step would take 100 times: the quickest of up to 50 runs are compared, so
-// that it does not matter what else the machine does.
-func TestLinear(t *testing.T) {
-	repeat := strings.Repeat
-	for name, make := range map[string]func(n int) string{
-		"quotes":     func(n int) string { return "From: " + repeat(`"\"`, n) + "\n\n" },
-		"comments":   func(n int) string { return "From: " + repeat("(", n) + "\n\n" },
-		"pairs":      func(n int) string { return "From: " + repeat("(()", n) + "\n\n" },
-		"angles":     func(n int) string { return "From: " + repeat("<@", n) + "\n\n" },
-		"words":      func(n int) string { return "From: " + repeat("x ", n) + "@" + repeat(" :", n) + "\n\n" },
-		"literals":   func(n int) string { return "From: " + repeat("[@", n) + "\n\n" },
-		"params":     func(n int) string { return "Content-Type: a/b;" + repeat("(=;", n) + "\n\n" },
-		"more":       func(n int) string { return "Content-Type: a/b;" + repeat(`x="\`, n) + "\n\n" },
-		"pieces":     func(n int) string { return "Content-Type: a/b;" + repeat("x*9=1;", n) + "\n\n" },
-		"languages":  func(n int) string { return "Content-Language: " + repeat("(,", n) + "\n\n" },
-		"folds":      func(n int) string { return "Subject: " + repeat("x\n ", n) + "\n\n" },
-		"boundaries": func(n int) string { return "Content-Type: multipart/mixed; boundary=b\n\n" + repeat("--b\n", n) },
-		"dashes":     func(n int) string { return "Content-Type: multipart/mixed; boundary=b\n\n" + repeat("--\n", n) },
-		"near": func(n int) string {
-			return "Content-Type: multipart/mixed; boundary=" + repeat("-", 70) + "\n\n" + repeat("-", n)
-		},
-		"line feeds":       func(n int) string { return "Content-Type: multipart/mixed; boundary=b\n\n" + repeat("\n-", n) },
-		"fields":           func(n int) string { return repeat("From:a\n", n) + "\n\n" },
-		"words in subject": func(n int) string { return "Subject: " + repeat("=?a ", n) + "?=\n\n" },
-	} {
-		run := func(msg []byte) time.Duration {
-			start := time.Now()
-			st := ParseBytes(msg)
-			HeaderText(st.Header)
-			return time.Since(start)
-		}
-		short, long := []byte(make(6_000)), []byte(make(60_000))
-		once, tenfold := run(short), run(long)
-		for range 50 {
-			if tenfold <= 40*once {
-				break
-			}
-			once, tenfold = min(once, run(short)), min(tenfold, run(long))
-		}
-		if tenfold > 40*once {
-			t.Errorf("%s: %v, ten times the size %v", name, once, tenfold)
-		}
-	}
 }
 
 func TestScannerReset(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"restante/internal/servertest"
 )
@@ -41,8 +40,6 @@ func runDemo(t *testing.T, tmp string, flags ...string) (guide string, stop func
 		}
 		ended = true
 		_ = cmd.Process.Signal(sig)
-		kill := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
-		defer kill.Stop()
 		return cmd.Wait()
 	}
 	t.Cleanup(func() { _ = stop(syscall.SIGINT) })

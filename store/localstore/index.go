@@ -37,7 +37,7 @@ func openIndex(dir string, o *Options, r *reserve) (*indexDB, error) {
 		DisableWAL:         true,
 		FS:                 disk,
 		FormatMajorVersion: indexVersion,
-		Logger:             pebbleLog{o.Log, disk},
+		Logger:             pebbleLog{o.Log},
 		MemTableSize:       32 << 20,
 		MaxOpenFiles:       1000,
 		// Whoever commits is not to wait when nothing can be written: maxPending is before.
@@ -47,8 +47,10 @@ func openIndex(dir string, o *Options, r *reserve) (*indexDB, error) {
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // for the one Get of each message
 	}
+	opts.Experimental.CompactionScheduler = newMergeScheduler(disk)
 	opts.EventListener = &pebble.EventListener{
-		BackgroundError: func(err error) { disk.logError("localstore: index", err) },
+		BackgroundError: func(err error) { disk.logError("localstore: index", "err", err) },
+		CompactionEnd:   func(i pebble.CompactionInfo) { disk.merges.ended(i.Err) },
 		FlushEnd: func(i pebble.FlushInfo) {
 			if i.Err == nil {
 				disk.blocked.Store(false)
@@ -57,7 +59,7 @@ func openIndex(dir string, o *Options, r *reserve) (*indexDB, error) {
 		},
 		// Whoever reads what is damaged gets an error; the rest goes on.
 		DataCorruption: func(i pebble.DataCorruptionInfo) {
-			o.Log.Error("localstore: index is damaged", "file", i.Path, "err", i.Details)
+			disk.logError("localstore: index is damaged; stop, remove it and start again, which makes it anew from the log", "file", i.Path, "err", i.Details)
 		},
 	}
 	if err := checkIndexFiles(dir, o.indexFS); err != nil {
@@ -101,10 +103,7 @@ func checkIndexFiles(dir string, fs vfs.FS) error {
 }
 
 // pebbleLog passes on what is wrong with the index.
-type pebbleLog struct {
-	log  *slog.Logger
-	disk *indexDisk
-}
+type pebbleLog struct{ log *slog.Logger }
 
 func (l pebbleLog) Infof(format string, args ...any) {
 	l.log.Debug("localstore: index: " + fmt.Sprintf(format, args...))
@@ -114,14 +113,10 @@ func (l pebbleLog) Errorf(format string, args ...any) {
 	l.log.Error("localstore: index: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf is for what Pebble cannot go on after, and must not return.
+// Fatalf is for faults of Pebble's own, after which it cannot go on. It must not return.
 func (l pebbleLog) Fatalf(format string, args ...any) {
 	l.Errorf(format, args...)
-	what := "localstore: index: " + fmt.Sprintf(format, args...)
-	if l.disk.blocked.Load() {
-		l.disk.giveUp(what)
-	}
-	panic(what)
+	panic("localstore: index: " + fmt.Sprintf(format, args...))
 }
 
 // indexError tells of an error of the index, and what to do about it.

@@ -1,11 +1,11 @@
 package localstore
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,7 +27,7 @@ const (
 )
 
 // indexDB is Pebble on a disk that may be full, or fail. Pebble tries again at once, for ever, what it
-// could not write, and panics when that was its MANIFEST.
+// could not write or merge, and panics when that was its MANIFEST.
 type indexDB struct {
 	*pebble.DB
 	disk *indexDisk
@@ -42,24 +42,29 @@ type indexDisk struct {
 	pause   func(stop <-chan struct{})
 	errs    chan error    // the newest error of a write that nobody has looked at
 	closing chan struct{} // closed by Close
-	fatal   chan struct{} // closed when Pebble cannot go on
 	opened  atomic.Bool
 	blocked atomic.Bool  // a write failed, and none of the tables in memory could be written since
 	pending atomic.Int64 // octets committed and not written
+	merges  merges
 
 	mu struct {
 		sync.Mutex
-		logged time.Time
-		same   int   // errors since that were not logged
-		last   error // of a write
-		broken error // why Pebble cannot go on
-		unlock func() error
+		logged map[string]repeated
+		broken error // why the MANIFEST could not be written
 	}
 }
 
+// repeated is a line of log that may come often.
+type repeated struct {
+	last time.Time
+	more int // that were left out since
+}
+
 func newIndexDisk(o *Options, r *reserve) *indexDisk {
-	return &indexDisk{FS: o.indexFS, reserve: r, log: o.Log, pause: o.pause,
-		errs: make(chan error, 1), closing: make(chan struct{}), fatal: make(chan struct{})}
+	d := &indexDisk{FS: o.indexFS, reserve: r, log: o.Log, pause: o.pause,
+		errs: make(chan error, 1), closing: make(chan struct{})}
+	d.mu.logged = map[string]repeated{}
+	return d
 }
 
 // pauseSecond is the time between attempts to write.
@@ -78,7 +83,7 @@ type purpose int
 const (
 	writeTables   purpose = iota // and all else that can be done again
 	writeMerged                  // tables that are merged: that can wait
-	writeManifest                // cannot fail
+	writeManifest                // and its folder: must not fail
 )
 
 func purposeOf(name string, category vfs.DiskWriteCategory) purpose {
@@ -91,11 +96,11 @@ func purposeOf(name string, category vfs.DiskWriteCategory) purpose {
 	return writeTables
 }
 
-// try does what writes.
+// try does what writes. It returns nil without having done it for what must not fail when it has failed.
 func (d *indexDisk) try(p purpose, f func() error) error {
 	for {
-		if err := d.broken(); err != nil {
-			return err
+		if p == writeManifest && d.broken() != nil {
+			return nil
 		}
 		err := f()
 		if err == nil {
@@ -107,8 +112,11 @@ func (d *indexDisk) try(p purpose, f func() error) error {
 		}
 		d.failed(err)
 		d.pause(d.closing)
-		if !full || p != writeManifest || !d.opened.Load() || d.isClosing() {
+		switch {
+		case p != writeManifest:
 			return err
+		case !full || !d.opened.Load() || d.isClosing():
+			d.giveUp(err)
 		}
 	}
 }
@@ -132,50 +140,35 @@ func (d *indexDisk) failed(err error) {
 	case d.errs <- err:
 	default:
 	}
-	d.logError("localstore: the index cannot be written", err)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.mu.last = err
+	d.logError("localstore: the index cannot be written", "err", err)
 }
 
 // logError logs an error, at once or with those of the next minute.
-func (d *indexDisk) logError(what string, err error) {
+func (d *indexDisk) logError(what string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if now := time.Now(); now.Sub(d.mu.logged) >= logInterval {
-		d.log.Error(what, "err", err, "more", d.mu.same)
-		d.mu.logged, d.mu.same = now, 0
-		return
+	r := d.mu.logged[what]
+	if now := time.Now(); now.Sub(r.last) >= logInterval {
+		d.log.Error(what, append(args, "more", r.more)...)
+		r = repeated{last: now}
+	} else {
+		r.more++
 	}
-	d.mu.same++
+	d.mu.logged[what] = r
 }
 
-// giveUp is called on a goroutine of Pebble that cannot go on, and does not return. Reading goes on,
-// and nothing is written any more.
-func (d *indexDisk) giveUp(what string) {
-	d.setBroken(what)
-	runtime.Goexit()
-}
-
-func (d *indexDisk) setBroken(what string) {
+// giveUp notes that the MANIFEST could not be written. Pebble is told that it was, since it would panic, or
+// leave goroutines and locks behind: so it can be read, and closed. What was removed for a newer MANIFEST would
+// be missing in the old one: nothing is removed any more.
+func (d *indexDisk) giveUp(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.mu.broken == nil {
-		d.mu.broken = fmt.Errorf("%s: %w", what, d.mu.last)
-		close(d.fatal)
+		d.mu.broken = fmt.Errorf("the index cannot be written: %w", spaceError(err))
 	}
 }
 
-// abandon lets go of an index that Pebble cannot close.
-func (d *indexDisk) abandon() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.mu.unlock != nil {
-		d.mu.unlock()
-	}
-	return d.mu.broken
-}
-
+// broken returns why nothing of what is written counts any more, or nil.
 func (d *indexDisk) broken() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -191,7 +184,7 @@ func private(f vfs.File) error {
 }
 
 func (d *indexDisk) open(p purpose, f func() (vfs.File, error)) (file vfs.File, err error) {
-	if p == writeMerged && d.reserve.isFull() {
+	if p == writeMerged && (d.reserve.isFull() || d.broken() != nil) {
 		d.pause(d.closing)
 		return nil, unix.ENOSPC
 	}
@@ -201,6 +194,9 @@ func (d *indexDisk) open(p purpose, f func() (vfs.File, error)) (file vfs.File, 
 	})
 	if err != nil {
 		return nil, err
+	}
+	if file == nil { // nobody will look at what is written
+		return vfs.NewMem().Create("lost", vfs.WriteCategoryUnspecified)
 	}
 	if err := private(file); err != nil {
 		file.Close()
@@ -238,22 +234,20 @@ func (d *indexDisk) Lock(name string) (l io.Closer, err error) {
 		l, err = d.FS.Lock(name)
 		return err
 	})
+	if err == nil && vfs.Root(d.FS) == vfs.Default {
+		err = os.Chmod(name, 0o600)
+	}
+	return l, err
+}
+
+// OpenDir opens a folder to sync it, on which a MANIFEST depends.
+func (d *indexDisk) OpenDir(name string) (vfs.File, error) {
+	f, err := d.FS.OpenDir(name)
 	if err != nil {
 		return nil, err
 	}
-	unlock := unlocker(sync.OnceValue(l.Close))
-	d.mu.Lock()
-	d.mu.unlock = unlock
-	d.mu.Unlock()
-	if vfs.Root(d.FS) == vfs.Default {
-		err = os.Chmod(name, 0o600)
-	}
-	return unlock, err
+	return &indexFile{f, d, writeManifest}, nil
 }
-
-type unlocker func() error
-
-func (u unlocker) Close() error { return u() }
 
 func (d *indexDisk) Remove(name string) error {
 	if err := d.broken(); err != nil {
@@ -277,6 +271,9 @@ func (f *indexFile) Write(p []byte) (done int, err error) {
 		done += n
 		return err
 	})
+	if err == nil {
+		done = len(p)
+	}
 	return done, err
 }
 
@@ -286,16 +283,24 @@ func (f *indexFile) WriteAt(p []byte, off int64) (done int, err error) {
 		done += n
 		return err
 	})
+	if err == nil {
+		done = len(p)
+	}
 	return done, err
 }
 
 // synced: what could not be synced once must be written anew.
 func (f *indexFile) synced(err error) error {
-	if err != nil {
-		f.disk.failed(err)
-		f.disk.pause(f.disk.closing)
+	if err == nil || f.purpose == writeManifest && f.disk.broken() != nil {
+		return nil
 	}
-	return err
+	f.disk.failed(err)
+	f.disk.pause(f.disk.closing)
+	if f.purpose != writeManifest {
+		return err
+	}
+	f.disk.giveUp(err)
+	return nil
 }
 
 func (f *indexFile) Sync() error     { return f.synced(f.File.Sync()) }
@@ -336,8 +341,6 @@ func (db *indexDB) flush(stop <-chan struct{}) error {
 	for {
 		select {
 		case <-flushed:
-			return nil
-		case <-db.disk.fatal:
 			return db.disk.broken()
 		case err := <-db.disk.errs:
 			if stop == nil || !isNoSpace(err) {
@@ -355,40 +358,21 @@ func (db *indexDB) flush(stop <-chan struct{}) error {
 // Close closes Pebble. It ends whatever cannot be written.
 func (db *indexDB) Close() error {
 	close(db.disk.closing)
-	if err := db.disk.broken(); err != nil {
-		return db.disk.abandon() // a goroutine that has ended holds what Close needs
-	}
-	closed := make(chan error, 1)
-	go func() { closed <- db.DB.Close() }()
-	select {
-	case err := <-closed:
-		return err
-	case <-db.disk.fatal:
-		return db.disk.abandon()
-	}
+	err := db.DB.Close()
+	return cmp.Or(db.disk.broken(), err)
 }
 
-// openPebble is pebble.Open. It returns an error where that panics.
+// openPebble is pebble.Open. It returns an error where that would panic.
 func openPebble(dir string, opts *pebble.Options, d *indexDisk) (*indexDB, error) {
-	type result struct {
-		db  *pebble.DB
-		err error
-	}
-	opened := make(chan result, 1)
-	go func() {
-		db, err := pebble.Open(dir, opts)
-		opened <- result{db, err}
-	}()
-	var r result
-	select {
-	case r = <-opened:
-	case <-d.fatal:
-		r.err = d.abandon()
-	}
-	if r.err != nil {
+	db, err := pebble.Open(dir, opts)
+	if err != nil {
 		close(d.closing)
-		return nil, r.err
+		return nil, cmp.Or(d.broken(), err)
+	}
+	index := &indexDB{db, d}
+	if d.broken() != nil {
+		return nil, index.Close()
 	}
 	d.opened.Store(true)
-	return &indexDB{r.db, d}, nil
+	return index, nil
 }

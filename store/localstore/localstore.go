@@ -288,7 +288,7 @@ func (s *Store) closeIndex() error {
 	}
 	err := s.index.Close()
 	s.index = nil
-	return err
+	return s.indexError(err)
 }
 
 // Err returns why the store takes no more changes, such as a disk that failed, or nil.

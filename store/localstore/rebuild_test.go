@@ -217,10 +217,15 @@ func lookAt(t *testing.T, what, dir, want string) (seen error) {
 		if got, err = everything(s); err == nil && got != want {
 			t.Fatalf("%s: it has\n%s\nwant\n%s", what, got, want)
 		}
-		if closing := s.Close(); err == nil {
-			err = closing
+		if closing := s.Close(); closing != nil {
+			err = errors.Join(err, saysWhatToDo(t, what+", closing", closing))
 		}
 	}
+	return saysWhatToDo(t, what, err)
+}
+
+func saysWhatToDo(t *testing.T, what string, err error) error {
+	t.Helper()
 	if err != nil && (!errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "remove ")) {
 		t.Errorf("%s: %v", what, err)
 	}

@@ -18,12 +18,7 @@ import (
 	"restante/store/storetest"
 )
 
-func TestMain(m *testing.M) {
-	if os.Getenv(abandoning) != "" {
-		os.Exit(m.Run())
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestStore(t *testing.T) {
 	const maxMessage, history = 8 << 20, 16 << 10

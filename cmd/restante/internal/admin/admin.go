@@ -24,7 +24,9 @@ import (
 )
 
 // Commands returns the commands that administer a server's data.
-func Commands() []*cobra.Command { return []*cobra.Command{newUser(), newImport()} }
+func Commands() []*cobra.Command {
+	return []*cobra.Command{newUser(), newImport(), newDataServer()}
+}
 
 // API is what can be done to a server's data. Its errors are for people at a terminal.
 type API interface {
@@ -88,6 +90,14 @@ func open(ctx context.Context, c *config.Server, create bool) (API, error) {
 			return nil, err
 		} else if !ok {
 			return nil, fmt.Errorf("%s is no data folder: there is no mail in it; name the right one with --data", dir)
+		}
+	}
+	if os.Geteuid() == 0 {
+		owner, err := datadir.OwnerOf(dir)
+		if err == nil && owner.UID != 0 {
+			return openAsOwner(c, owner)
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
 		}
 	}
 	return openStore(ctx, c, slog.Default()) // which writes to standard error

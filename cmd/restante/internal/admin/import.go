@@ -33,8 +33,10 @@ An mbox file keeps its dates and the flags of its Status and X-Status fields. A
 Maildir keeps its flags, and the keywords and subscriptions that Dovecot or Courier
 have noted; its dates are those of its files, and its subfolders (.Lists.Go, in
 UTF-8 or modified UTF-7) become mailboxes (Lists/Go). A folder in the spool of Cyrus
-keeps its dates; its flags stay behind. Any other file is one message, and must begin
-as a message does.
+keeps its dates, flags and keywords, and what is expunged there stays behind; a warning
+tells when they cannot be read. Since Cyrus 3.6 each mailbox has a folder of its own,
+which Cyrus's mbpath tells: import them one by one, with --mailbox. Any other file is
+one message, and must begin as a message does.
 
 The names of all mailboxes are checked before the first message is imported, and
 whether each file named is mail. Nothing is removed from where it came, and nothing is
@@ -159,8 +161,8 @@ func (im *importer) planFolder(dir string) error {
 			if err != nil {
 				return nil, err
 			}
-			for _, path := range m.Empty() {
-				fmt.Fprintf(im.stderr, "restante: warning: %s is empty and left out\n", path)
+			for _, warning := range m.Warnings() {
+				fmt.Fprintf(im.stderr, "restante: warning: %s\n", terminal.Clean(warning))
 			}
 			return m, nil
 		}

@@ -77,7 +77,7 @@ func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
 // newUserName returns the form under which the name of a new user is stored.
 func newUserName(name string) (string, error) {
 	canonical, err := auth.CanonicalName(name)
-	if err != nil || canonical == "" {
+	if err != nil {
 		return "", fmt.Errorf("%q cannot be the name of a user", name)
 	}
 	return canonical, nil

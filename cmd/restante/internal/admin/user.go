@@ -22,7 +22,8 @@ func newUser() *cobra.Command {
 		GroupID: cli.GroupServer,
 		Short:   "Add, list and remove the users of a server",
 		Long: `Add, list and remove users. This works while the server runs, and while it does not.
-Who may open the data folder may do it: run it as the server's own user.`,
+Who may open the data folder may do it: the server's own user, and root, who leaves all files
+that user's.`,
 		Example: `  restante user add ann
   pwgen 20 1 | tee ann.password | restante user add ann --password-stdin
   restante user ls --json`,

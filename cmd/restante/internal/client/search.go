@@ -88,6 +88,9 @@ func (s *session) search(ctx context.Context, q searchOptions) error {
 		if err != nil {
 			return err
 		}
+		if len(boxes) == 0 && !q.onlyUIDs {
+			return s.out.Printf("no mailbox matches %q", q.pattern)
+		}
 		names = names[:0]
 		for _, m := range boxes {
 			if selectable(m) && (m.Status == nil || m.Status.Messages > 0) {

@@ -76,7 +76,7 @@ type Limits struct {
 	BodyInDatabase      int      `toml:"body_in_database" default:"16384" doc:"octets up to which a body is kept in the database and not as an object"`
 	BodyCache           int64    `toml:"body_cache" default:"1073741824" doc:"octets of objects that are kept in the data folder, for each cell"`
 	CommandsBeforeAuth  int      `toml:"commands_before_login" default:"32" doc:"commands of a connection that is not logged in"`
-	ErrorsBeforeAuth    int      `toml:"errors_before_login" default:"3" doc:"syntax errors and failed logins that end a connection that is not logged in"`
+	ErrorsBeforeAuth    int      `toml:"errors_before_login" default:"3" doc:"errors that end a connection that is not logged in: syntax errors and failed logins, which count alike"`
 	Errors              int      `toml:"errors" default:"50" doc:"syntax errors in a row that end any connection"`
 	ConnsPerAddr        int      `toml:"connections_per_address" default:"1000" doc:"connections from one address"`
 	ConnsPerUser        int      `toml:"connections_per_user" default:"200" doc:"connections of one user"`

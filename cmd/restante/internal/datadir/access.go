@@ -36,33 +36,55 @@ func Prepare(dir string, log *slog.Logger) error {
 }
 
 // checkOwner refuses to let root work in the store of another user: that user could not read the files
-// that root makes in it.
+// that root makes in it. A server cannot become that user by itself: it reads its certificate again and
+// again, which may be root's, and takes ports that are root's.
 func checkOwner(dir string, uid int) error {
-	if uid != 0 {
-		return nil // what must not be opened, the system refuses
+	owner, err := OwnerOf(dir)
+	if uid != 0 || err != nil || owner.UID == uid {
+		return err // what must not be opened by others than root, the system refuses
 	}
+	return fmt.Errorf("%s belongs to %s, who could not read the files that root would make there; run this as that user: sudo -u '%s' restante ... "+
+		"(a server needs the capability CAP_NET_BIND_SERVICE for ports below 1024: AmbientCapabilities in a unit of systemd)",
+		dir, userName(owner.UID), sudoName(owner.UID))
+}
+
+// Owner is whose a file is.
+type Owner struct{ UID, GID int }
+
+// OwnerOf returns whose the store in a folder is, or an empty folder.
+func OwnerOf(dir string) (Owner, error) {
 	// Where the folder is a mounted volume it may be root's, and the store in it another's.
 	owner, err := ownerOf(filepath.Join(dir, "log"))
 	if errors.Is(err, fs.ErrNotExist) {
-		owner, err = ownerOf(dir)
+		return ownerOf(dir)
 	}
-	if err != nil || owner == uid {
-		return err
-	}
-	return fmt.Errorf("%s belongs to %s, who could not read the files that root would make there; run this as that user: sudo -u '%s' restante ... "+
-		"(while the server runs, root may do it too: the server does the work)", dir, userName(owner), sudoName(owner))
+	return owner, err
 }
 
-func ownerOf(path string) (uid int, err error) {
+func ownerOf(path string) (Owner, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return 0, err
+		return Owner{}, err
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return os.Geteuid(), nil // a system without owners
+		return Owner{os.Geteuid(), os.Getegid()}, nil // a system without owners
 	}
-	return int(stat.Uid), nil
+	return Owner{int(stat.Uid), int(stat.Gid)}, nil
+}
+
+// Credential is what a process needs to be the owner, with the groups that the owner is in.
+func (o Owner) Credential() *syscall.Credential {
+	c := &syscall.Credential{Uid: uint32(o.UID), Gid: uint32(o.GID)}
+	if u, err := user.LookupId(strconv.Itoa(o.UID)); err == nil {
+		ids, _ := u.GroupIds() // without them it is in its first group only
+		for _, id := range ids {
+			if gid, err := strconv.ParseUint(id, 10, 32); err == nil {
+				c.Groups = append(c.Groups, uint32(gid))
+			}
+		}
+	}
+	return c
 }
 
 // userName returns what a user is called, or the number of one without a name.
@@ -104,7 +126,7 @@ func tighten(dir string, log *slog.Logger) error {
 		ours = len(entries) == 0
 	}
 	mode := fmt.Sprintf("%04o", info.Mode().Perm())
-	if owner != os.Geteuid() || !ours {
+	if owner.UID != os.Geteuid() || !ours {
 		log.Warn("others can look into the data folder; it should have the permissions 0700", "data", dir, "mode", mode)
 		return nil
 	}

@@ -2,7 +2,6 @@ package mailfile
 
 import (
 	"cmp"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,21 +39,33 @@ func cyrusFolders(dir, name string) (folders []Folder, err error) {
 }
 
 // openCyrus lists the messages in a mailbox of Cyrus, in the order of their UIDs: a message is the file
-// "UID.", last changed when it was received. Its flags are elsewhere, in a form of its own.
+// "UID.". Its flags and when it was received are in the index; what is expunged is left out.
 func openCyrus(dir string) (*Maildir, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	m := &Maildir{}
-	uids := map[string]uint64{}
+	noted, version, err := readCyrus(dir)
+	const remedy = "to bring them, copy over IMAP from the running Cyrus, with a program such as imapsync or mbsync"
+	switch {
+	case err != nil:
+		m.warn("%s: flags are not read, and messages that were expunged may come back: %v; %s", dir, err, remedy)
+	case version < cyrusWithSeen:
+		m.warn("%s: which messages have been read is not known: before version 2.4 Cyrus keeps that in another place; %s", dir, remedy)
+	}
+	uids := map[string]uint32{}
 	for _, e := range entries {
 		number, ok := strings.CutSuffix(e.Name(), ".")
 		uid, err := strconv.ParseUint(number, 10, 32)
-		if info, infoErr := e.Info(); ok && err == nil && infoErr == nil && info.Mode()&fs.ModeType == 0 {
-			path := filepath.Join(dir, e.Name())
-			uids[path] = uid
-			m.add(path, info)
+		info, infoErr := e.Info()
+		if !ok || err != nil || infoErr != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		path, about := filepath.Join(dir, e.Name()), noted[uint32(uid)]
+		if !about.expunged {
+			uids[path] = uint32(uid)
+			m.add(maildirFile{path: path, modified: info.ModTime(), received: about.received, flags: about.flags}, info.Size())
 		}
 	}
 	slices.SortFunc(m.files, func(a, b maildirFile) int { return cmp.Compare(uids[a.path], uids[b.path]) })

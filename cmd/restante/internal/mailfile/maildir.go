@@ -24,13 +24,17 @@ func IsMaildir(dir string) bool {
 type Maildir struct {
 	files    []maildirFile
 	keywords keywords
-	empty    []string // paths of files with nothing in them
+	warnings []string
 	open     *os.File // until the next message is asked for
 }
 
 type maildirFile struct {
 	path     string
 	modified time.Time
+
+	// What is known of the message otherwise than from its file.
+	received time.Time // zero: it is the time of the file
+	flags    []imap.Flag
 }
 
 // OpenMaildir lists the messages in a folder, without those of its subfolders.
@@ -47,7 +51,7 @@ func OpenMaildir(dir string) (*Maildir, error) {
 		}
 		for _, e := range entries {
 			if info, err := e.Info(); err == nil && info.Mode().IsRegular() && !strings.HasPrefix(e.Name(), ".") {
-				m.add(filepath.Join(dir, sub, e.Name()), info)
+				m.add(maildirFile{path: filepath.Join(dir, sub, e.Name()), modified: info.ModTime()}, info.Size())
 			}
 		}
 	}
@@ -61,16 +65,20 @@ func OpenMaildir(dir string) (*Maildir, error) {
 }
 
 // add adds a file, unless nothing is in it: a full disk leaves such files behind.
-func (m *Maildir) add(path string, info fs.FileInfo) {
-	if info.Size() == 0 {
-		m.empty = append(m.empty, path)
+func (m *Maildir) add(f maildirFile, size int64) {
+	if size == 0 {
+		m.warn("%s is empty and left out", f.path)
 		return
 	}
-	m.files = append(m.files, maildirFile{path, info.ModTime()})
+	m.files = append(m.files, f)
 }
 
-// Empty returns the paths of files that are left out since there is nothing in them.
-func (m *Maildir) Empty() []string { return m.empty }
+func (m *Maildir) warn(format string, args ...any) {
+	m.warnings = append(m.warnings, fmt.Sprintf(format, args...))
+}
+
+// Warnings returns what people should know of what is left out.
+func (m *Maildir) Warnings() []string { return m.warnings }
 
 // Next returns the next message; io.EOF after the last.
 func (m *Maildir) Next() (_ *Message, err error) {
@@ -78,14 +86,17 @@ func (m *Maildir) Next() (_ *Message, err error) {
 	if len(m.files) == 0 {
 		return nil, io.EOF
 	}
-	path := m.files[0].path
+	f := m.files[0]
 	m.files = m.files[1:]
-	if m.open, err = os.Open(path); err != nil {
+	if m.open, err = os.Open(f.path); err != nil {
 		return nil, err
 	}
-	msg, err := Read(m.open, m.keywords.flags(path))
+	msg, err := Read(m.open, append(m.keywords.flags(f.path), f.flags...))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", f.path, err)
+	}
+	if !f.received.IsZero() {
+		msg.Date = f.received
 	}
 	return msg, nil
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
 )
 
 // What a file may be that is no message.
@@ -14,13 +15,14 @@ var (
 	ErrEmpty  = errors.New("the file is empty")
 )
 
-// maxFirstLine is how much of a file is looked at to see what it is, octets.
-const maxFirstLine = 4 << 10
+// maxBeginning is how much of a file is looked at to see what it is, octets.
+const maxBeginning = 4 << 10
 
-// Recognize reports whether r begins as a message does, with a header field (RFC 5322 §2.2): nil when
-// it does, else ErrMbox, ErrNoMail or ErrEmpty. It consumes some of r.
+// Recognize reports whether r begins as a message does, with header fields (RFC 5322 §2.2), one of which
+// is a field of mail: many a file has lines with colons. It is nil when it does, else ErrMbox, ErrNoMail
+// or ErrEmpty. It consumes some of r.
 func Recognize(r io.Reader) error {
-	start, err := bufio.NewReaderSize(r, maxFirstLine).Peek(maxFirstLine)
+	start, err := bufio.NewReaderSize(r, maxBeginning).Peek(maxBeginning)
 	if err != nil && err != io.EOF {
 		return err
 	}
@@ -29,12 +31,42 @@ func Recognize(r io.Reader) error {
 		return ErrEmpty
 	case bytes.HasPrefix(start, []byte("From ")):
 		return ErrMbox
-	}
-	// Obsolete mail has blanks before the colon (RFC 5322 §4.5).
-	name, _, ok := bytes.Cut(start, []byte(":"))
-	name = bytes.TrimRight(name, " \t")
-	if !ok || len(name) == 0 || bytes.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+	case fieldName(start) == "":
 		return ErrNoMail
 	}
-	return nil
+	for line := range bytes.Lines(start) {
+		if len(bytes.TrimRight(line, "\r\n")) == 0 {
+			break
+		}
+		if isMailField(fieldName(line)) {
+			return nil
+		}
+	}
+	return ErrNoMail
+}
+
+// fieldName returns the name of a header field, in small letters, "" when a line is none. Obsolete mail has
+// blanks before the colon (RFC 5322 §4.5).
+func fieldName(line []byte) string {
+	name, _, ok := bytes.Cut(line, []byte(":"))
+	name = bytes.TrimRight(name, " \t")
+	if !ok || bytes.ContainsFunc(name, func(c rune) bool { return c <= ' ' || c >= 0x7f }) {
+		return ""
+	}
+	return string(bytes.ToLower(name))
+}
+
+// isMailField reports whether a name is that of a field of messages, or begins as those do.
+func isMailField(name string) bool {
+	switch name {
+	case "from", "sender", "reply-to", "to", "cc", "bcc", "subject", "date", "message-id", "in-reply-to", "references",
+		"comments", "keywords", "mime-version", "received", "return-path", "delivered-to", "envelope-to", "status", "newsgroups":
+		return true
+	}
+	for _, begin := range []string{"x-", "content-", "resent-", "list-", "dkim-", "arc-", "authentication-", "received-"} {
+		if strings.HasPrefix(name, begin) {
+			return true
+		}
+	}
+	return false
 }

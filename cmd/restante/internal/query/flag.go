@@ -26,7 +26,7 @@ func ParseFlag(name string) (imap.Flag, error) {
 		return "", errors.New("a flag has no name")
 	case lower == "unread" || lower == "unseen" || lower == "new":
 		return "", fmt.Errorf("%s is no flag but the lack of one: use -seen", name)
-	case strings.HasPrefix(name, `\`):
+	case strings.HasPrefix(name, `\`) || lower == "recent": // which servers alone set
 		return "", fmt.Errorf("%s is no flag that can be set", name)
 	}
 	for i := 0; i < len(name); i++ {

@@ -8,6 +8,9 @@ import (
 	"os"
 	"strings"
 	"syscall"
+
+	"restante/cmd/restante/internal/cli"
+	"restante/cmd/restante/internal/config"
 )
 
 // listen opens a TCP address, or a Unix socket when the address is a path.
@@ -35,6 +38,19 @@ func listen(addr string) (net.Listener, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// checkAddresses refuses what cannot be an address to listen on, before anything is made on disk.
+func checkAddresses(c config.Server) error {
+	for _, l := range []struct{ what, addr string }{{"imap", c.IMAP}, {"imaps", c.IMAPS}, {"lmtp", c.LMTP}, {"http", c.HTTP}} {
+		if isOff(l.addr) || strings.Contains(l.addr, "/") {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(l.addr); err != nil {
+			return cli.Usagef("--%s %s: an address is written like 127.0.0.1:143 or :143, the path of a Unix socket with a slash", l.what, l.addr)
+		}
+	}
+	return nil
 }
 
 // listenHint says what can be done about an address that cannot be listened on.

@@ -65,6 +65,7 @@ type server struct {
 	listeners []net.Listener
 	serving   int        // goroutines in Serve
 	failed    chan error // gets the end of each Serve
+	grace     time.Duration
 
 	hangup   <-chan os.Signal // SIGHUP: to reload settings; nil for never
 	settings *settings
@@ -72,7 +73,7 @@ type server struct {
 
 // start opens the data folder and listens. When it returns an error nothing is left running.
 func start(ctx context.Context, c config.Server, version string, log *slog.Logger) (_ *server, err error) {
-	s := &server{log: log, failed: make(chan error, 8)}
+	s := &server{log: log, failed: make(chan error, 8), grace: shutdownGrace}
 	defer func() {
 		if err != nil {
 			s.stop()
@@ -80,6 +81,9 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 	}()
 	if isOff(c.IMAP) && isOff(c.IMAPS) && isOff(c.LMTP) {
 		return nil, cli.Usagef("imap, imaps and lmtp are all off: there is nothing to serve")
+	}
+	if err := checkAddresses(c); err != nil {
+		return nil, err
 	}
 	if err := checkDomains(c.Domains); err != nil {
 		return nil, err
@@ -226,16 +230,23 @@ func (s *server) serve(ctx context.Context) error {
 	}
 }
 
-// stop ends all listeners and connections and closes the store.
+// stop ends all listeners and connections and closes the store. That clients were cut off, which did not
+// read their answers, or deliver their messages, in time, is no error.
 func (s *server) stop() error {
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), s.grace)
 	defer cancel()
 	var errs []error
 	for _, hs := range s.http {
 		hs.Shutdown(ctx)
 	}
 	if s.imap != nil {
-		errs = append(errs, s.imap.Shutdown(ctx), s.lmtp.Shutdown(ctx))
+		for _, err := range []error{s.imap.Shutdown(ctx), s.lmtp.Shutdown(ctx)} {
+			if errors.Is(err, context.DeadlineExceeded) {
+				s.log.Warn("clients that had not finished were cut off", "grace", s.grace)
+			} else {
+				errs = append(errs, err)
+			}
+		}
 	}
 	for _, l := range s.listeners {
 		l.Close()
