@@ -23,10 +23,11 @@ import (
 )
 
 var (
-	storeURL = flag.String("store", "", "database of the cluster, postgres://…; default: a small one of the test's own")
-	blobsURL = flag.String("blobs", "", "its object store, s3://… or file:///…; default: a temporary folder")
-	natsURL  = flag.String("nats", "", "its NATS servers; default: the database carries hints")
-	writers  = flag.Int("writers", 8, "connections that append to the cluster")
+	storeURL  = flag.String("store", "", "database of the cluster, postgres://…; default: a small one of the test's own")
+	blobsURL  = flag.String("blobs", "", "its object store, s3://… or file:///…; default: a temporary folder")
+	natsURL   = flag.String("nats", "", "its NATS servers; default: the database carries hints")
+	writers   = flag.Int("writers", 8, "connections that append to the cluster")
+	mailboxes = flag.Int("mailboxes", 4, "into how many mailboxes, each of a user of its own")
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -83,7 +84,7 @@ type cluster struct {
 }
 
 func startCluster(t *testing.T) *cluster {
-	c := &cluster{store: *storeURL, users: min(*writers, 16)}
+	c := &cluster{store: *storeURL, users: *mailboxes}
 	if c.store == "" {
 		c.store = pgtest.Database(t, t.TempDir())
 	}
