@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"restante/blob/fsblob"
-	"restante/imap"
 	"restante/imapserver"
 	"restante/internal/pgtest"
 	"restante/internal/transcript"
 	"restante/mailbox"
 	"restante/store"
 	"restante/store/pgstore"
+	"restante/store/storetest"
 )
 
 // openPostgres opens a store whose mail is in a schema and, but for what is very small, in a folder.
@@ -45,7 +43,7 @@ func openPostgres(t testing.TB, database, folder, hints string) store.Store {
 type nodes struct {
 	servers [2]*testServer
 	witness store.Store
-	commits *recorder
+	commits *storetest.Recorder
 	dials   atomic.Int64
 }
 
@@ -54,15 +52,17 @@ type nodes struct {
 func startNodes(t testing.TB, hints0, hints1 string) *nodes {
 	t.Helper()
 	database, folder := pgtest.Database(t, t.TempDir()), t.TempDir()
-	n := &nodes{witness: openPostgres(t, database, folder, hints0), commits: &recorder{}}
+	n := &nodes{witness: openPostgres(t, database, folder, hints0), commits: storetest.NewRecorder()}
 	t.Cleanup(func() {
 		if err := n.witness.Close(); err != nil {
 			t.Error(err)
 		}
-		n.commits.check(t)
+		if err := n.commits.Check(); err != nil {
+			t.Error(err)
+		}
 	})
 	for i, hints := range []string{hints0, hints1} {
-		s := recorded{openPostgres(t, database, folder, hints), n.commits}
+		s := n.commits.Record(openPostgres(t, database, folder, hints))
 		n.servers[i] = startServer(t, s, func(server *imapserver.Server) {
 			if i > 0 {
 				server.TLS = n.servers[0].server.TLS // one certificate for all
@@ -209,77 +209,5 @@ func heard(ctx context.Context, bell <-chan struct{}) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-// recorded is a store whose commits a recorder notes.
-type recorded struct {
-	store.Store
-	recorder *recorder
-}
-
-func (r recorded) Unwrap() store.Mail { return r.Store }
-
-func (r recorded) Commit(ctx context.Context, actor store.Actor, ops ...store.Op) ([]store.Outcome, error) {
-	out, err := r.Store.Commit(ctx, actor, ops...)
-	if err == nil {
-		r.recorder.note(ops, out)
-	}
-	return out, err
-}
-
-// recorder notes the UIDs that were given out, on whatever machine.
-type recorder struct {
-	mu struct {
-		sync.Mutex
-		given map[store.Ref][]given
-	}
-}
-
-// given are UIDs that one operation was given.
-type given struct {
-	modseq imap.ModSeq
-	uids   []imap.UID
-}
-
-func (r *recorder) note(ops []store.Op, out []store.Outcome) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.mu.given == nil {
-		r.mu.given = map[store.Ref][]given{}
-	}
-	for i, op := range ops {
-		var ref store.Ref
-		switch op := op.(type) {
-		case *store.Append:
-			ref = op.Mailbox
-		case *store.Copy:
-			ref = op.To
-		}
-		if len(out[i].UIDs) > 0 {
-			r.mu.given[ref] = append(r.mu.given[ref], given{out[i].ModSeq, out[i].UIDs})
-		}
-	}
-}
-
-// check checks that no UID was given twice, and that they ascend in the order of the commits, which
-// mod-sequences tell.
-func (r *recorder) check(t testing.TB) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for ref, all := range r.mu.given {
-		slices.SortFunc(all, func(a, b given) int { return int(a.modseq) - int(b.modseq) })
-		var last imap.UID
-		for i, g := range all {
-			if i > 0 && g.modseq == all[i-1].modseq {
-				t.Errorf("mailbox %v: mod-sequence %d was given twice", ref, g.modseq)
-			}
-			for _, uid := range g.uids {
-				if uid <= last {
-					t.Errorf("mailbox %v: UID %d was given after %d", ref, uid, last)
-				}
-				last = uid
-			}
-		}
 	}
 }
