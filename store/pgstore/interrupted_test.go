@@ -180,7 +180,9 @@ var workerFlags = []imap.Flag{imap.Seen, imap.Flagged, "$work", "later"}
 func (w *worker) step(t *testing.T) {
 	box := w.rnd.IntN(2)
 	uids, set := w.some(box)
-	switch n := w.rnd.IntN(10); {
+	switch n := w.rnd.IntN(11); {
+	case n == 10:
+		w.excursion(t, w.boxes[box], set)
 	case n < 4 || len(uids) == 0:
 		w.append(t, box)
 	case n < 7:
@@ -246,6 +248,15 @@ func (w *worker) append(t *testing.T, box int) {
 			w.mine[boxes[i]][out.UIDs[k]] = l
 		}
 	}
+}
+
+// excursion copies messages to a mailbox of their own, which is deleted then.
+func (w *worker) excursion(t *testing.T, from store.Ref, set imap.UIDSet) {
+	w.sent++
+	name, id := fmt.Sprintf("%s %d", w.name, w.sent), store.NewMailboxID()
+	w.commit(t, &store.Create{Account: from.Account, ID: id, Name: name},
+		&store.Copy{From: from, To: store.Ref{Account: from.Account, Mailbox: id}, UIDs: set})
+	w.commit(t, &store.Delete{Account: from.Account, Name: name})
 }
 
 func (w *worker) commit(t *testing.T, ops ...store.Op) []store.Outcome {
