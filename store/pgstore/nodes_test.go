@@ -55,6 +55,9 @@ func openNodes(t *testing.T, database string, blobs blob.Store, change func(*Opt
 			change(&o)
 		}
 		s, err := Open(context.Background(), o)
+		if err == nil {
+			err = seedFault(s)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -226,6 +226,11 @@ func TestSweepOrphans(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, key := range namedObjects(t, s) {
+		if g, _, err := key.Parse(); err != nil || g != c.generation() {
+			t.Errorf("a new message refers to an object of generation %d, it is %d", g, c.generation())
+		}
+	}
 	clock.move(oldGenerations / 2 * day)
 	sweep()
 	if got, want := memory.Keys(), namedObjects(t, s); !slices.Equal(got, want) || len(got) != 1 {
