@@ -128,6 +128,11 @@ func (c *conn) failure(err error) *failure {
 	case errors.Is(err, store.ErrNoSpace):
 		c.log.Warn("no space for a change", "err", err)
 		return answer("NO", imap.CodeUnavailable, "The disk is full")
+	case errors.Is(err, store.ErrUnavailable):
+		c.log.Warn("the store does not answer", "err", err)
+		return answer("NO", imap.CodeUnavailable, "The mail store does not answer; try again later, and look whether it was done")
+	case errors.Is(err, store.ErrApart):
+		return answer("NO", imap.CodeCannot, "These mailboxes are not kept together; fetch the messages and append them")
 	case errors.Is(err, store.ErrFailed), errors.Is(err, store.ErrClosed), errors.Is(err, context.Canceled):
 		c.log.Error("store failed", "err", err)
 		return answer("NO", imap.CodeUnavailable, "The mail store cannot be changed at the moment")

@@ -23,7 +23,10 @@ func runList(c *conn, cmd *imapwire.List) error {
 	if cmd.Select.RecursiveMatch && len(options.selections) == 0 {
 		return bad("RECURSIVEMATCH needs another selection option")
 	}
-	ns := c.account.Namespace()
+	ns, err := c.account.Refresh(c.ctx)
+	if err != nil {
+		return err
+	}
 	names := listed(ns, cmd, &options)
 	matches, err := c.matching(names, cmd.Ref, cmd.Patterns)
 	if err != nil {

@@ -12,7 +12,10 @@ import (
 // runLSub is LSUB, RFC 3501 §6.3.9: subscribed names, existing or not. With "%" at the end a level
 // above subscribed names is told of too, as \Noselect.
 func runLSub(c *conn, cmd *imapwire.LSub) error {
-	ns := c.account.Namespace()
+	ns, err := c.account.Refresh(c.ctx)
+	if err != nil {
+		return err
+	}
 	names := slices.Collect(ns.Subscribed())
 	if strings.HasSuffix(cmd.Pattern, "%") {
 		names = withLevels(names)

@@ -33,6 +33,11 @@ func (c *conn) find(name string) (mailbox.Entry, error) {
 	if e, ok := c.account.Namespace().Lookup(name); ok {
 		return e, nil
 	}
+	return c.findNewest(name)
+}
+
+// findNewest is find among the newest names, wherever they were changed.
+func (c *conn) findNewest(name string) (mailbox.Entry, error) {
 	names, err := c.account.Refresh(c.ctx)
 	if err != nil {
 		return mailbox.Entry{}, err

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,25 +20,34 @@ import (
 	"restante/internal/transcript"
 	"restante/mailbox"
 	"restante/store"
+	"restante/store/storetest"
 )
 
 // TestRandomSessions has several clients give random commands on the same mailboxes, first one at a
 // time, then all at once. Each believes what the untagged responses tell it and nothing else. When
 // all is quiet, what it believes must be what the store holds.
 func TestRandomSessions(t *testing.T) {
+	for name, open := range stores() {
+		t.Run(name, func(t *testing.T) { randomSessions(t, startServer(t, open(t), nil), 3) })
+	}
+}
+
+// randomSessions runs rounds of as many clients each.
+func randomSessions(t *testing.T, ts *testServer, clients int) {
 	seed := uint64(time.Now().UnixNano())
-	for name, open := range stores {
-		t.Run(name, func(t *testing.T) {
-			t.Logf("seed %d", seed)
-			ts := startServer(t, open(t), nil)
-			until := time.Now().Add(1500 * time.Millisecond)
-			for round := uint64(0); round < 2 || time.Now().Before(until); round++ {
-				r := newRandomRound(t, ts, rand.New(rand.NewPCG(seed, round)))
-				if err := r.run(round%2 == 1); err != nil {
-					t.Fatalf("round %d: %v", round, err)
-				}
-			}
-		})
+	if s := os.Getenv(storetest.SeedEnv); s != "" {
+		var err error
+		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
+			t.Fatalf("%s: %v", storetest.SeedEnv, err)
+		}
+	}
+	t.Logf("%s=%d", storetest.SeedEnv, seed)
+	until := time.Now().Add(1500 * time.Millisecond)
+	for round := uint64(0); round < 2 || time.Now().Before(until); round++ {
+		r := newRandomRound(t, ts, clients, rand.New(rand.NewPCG(seed, round)))
+		if err := r.run(round%2 == 1); err != nil {
+			t.Fatalf("round %d: %v", round, err)
+		}
 	}
 }
 
@@ -56,7 +66,7 @@ type randomRound struct {
 
 var randomBoxes = []string{"INBOX", "Other"}
 
-func newRandomRound(t *testing.T, ts *testServer, rnd *rand.Rand) *randomRound {
+func newRandomRound(t *testing.T, ts *testServer, clients int, rnd *rand.Rand) *randomRound {
 	user := ts.target(t, false)
 	r := &randomRound{rnd: rnd, store: ts.store, account: ts.account(t, user.User)}
 	r.mu.bodies = map[string]string{}
@@ -69,8 +79,8 @@ func newRandomRound(t *testing.T, ts *testServer, rnd *rand.Rand) *randomRound {
 			t.Fatal(err)
 		}
 	}
-	for i := range 3 {
-		c, err := newBeliever(r, user, fmt.Sprintf("c%d", i), i == 2, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
+	for i := range clients {
+		c, err := newBeliever(r, user, fmt.Sprintf("c%d", i), i >= 2, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,7 +19,7 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 		c.unselect()
 		c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeClosed, "", "The previous mailbox is no longer selected")
 	}
-	entry, err := c.find(cmd.Mailbox)
+	entry, err := c.findNewest(cmd.Mailbox)
 	if err != nil {
 		return err
 	}

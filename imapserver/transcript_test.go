@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"restante/auth"
 	"restante/imap"
 	"restante/imapserver"
+	"restante/internal/pgtest"
 	"restante/internal/transcript"
 	"restante/store"
 	"restante/store/gate"
@@ -30,7 +32,7 @@ import (
 	"restante/summary"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
 
 // cheap makes logins of tests cost next to nothing.
 var cheap = auth.Params{Memory: 64, Time: 1, Threads: 1, Iterations: 4096}
@@ -43,6 +45,7 @@ type testServer struct {
 	plain, tls  string
 	certificate *x509.CertPool
 	users       atomic.Int64
+	nodes       *nodes // nil when this is the only machine
 }
 
 func startServer(t testing.TB, s store.Store, change func(*imapserver.Server)) *testServer {
@@ -117,6 +120,9 @@ func (ts *testServer) target(t testing.TB, overTLS bool) transcript.Target {
 	if overTLS {
 		target.Dial = func() (net.Conn, error) { return tls.Dial("tcp", ts.tls, client) }
 	}
+	if ts.nodes != nil {
+		ts.nodes.spread(t, &target, account.ID())
+	}
 	return target
 }
 
@@ -173,8 +179,19 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
-// stores are the drivers that the server is tested on.
-var stores = map[string]func(t testing.TB) store.Store{
+// stores returns the drivers that the server is tested on: all that this machine has what they need for.
+func stores() map[string]func(t testing.TB) store.Store {
+	all := maps.Clone(embedded)
+	if pgtest.Available() {
+		all["pgstore"] = func(t testing.TB) store.Store {
+			return openPostgres(t, pgtest.Database(t, t.TempDir()), t.TempDir(), "")
+		}
+	}
+	return all
+}
+
+// embedded are those that need nothing.
+var embedded = map[string]func(t testing.TB) store.Store{
 	"memstore": func(testing.TB) store.Store { return memstore.New() },
 	// It stands for a machine that is only told what has changed.
 	"follower": func(testing.TB) store.Store { return storetest.Follow(memstore.New()) },
@@ -193,10 +210,13 @@ func TestTranscripts(t *testing.T) {
 	add := func(name string, ts *testServer, overTLS bool) {
 		modes = append(modes, transcript.Mode{Name: name, TLS: overTLS, Start: func(t testing.TB) transcript.Target { return ts.target(t, overTLS) }})
 	}
-	for name, open := range stores {
+	for name, open := range stores() {
 		ts := startServer(t, open(t), nil)
 		add(name, ts, false)
 		add(name+"-tls", ts, true)
+	}
+	if pgtest.Available() {
+		add("pgstore-nodes", startNodes(t, "", "").servers[0], false)
 	}
 	ts := startServer(t, memstore.New(), nil)
 	ts.bare = true

@@ -29,8 +29,8 @@ type copyKey struct {
 }
 
 // deliver brings the message of the transaction to its recipients, and answers in their order
-// (RFC 2033 §4.2). They share one body and one change of the store; whoever cannot have it does
-// not keep it from the others.
+// (RFC 2033 §4.2). They share one body and one change of the store, as far as that keeps them
+// together; whoever cannot have it does not keep it from the others.
 func (c *conn) deliver() {
 	var (
 		start    = time.Now()
@@ -68,28 +68,40 @@ func (c *conn) answer(r recipient, with reply, size int64, took time.Duration) {
 // commit adds the message to the mailboxes of all copies that can have it. It returns how many
 // octets it has.
 func (c *conn) commit(copies []*delivery, id string, now time.Time) (size int64) {
-	ctx, mail := c.server.ctx, c.server.Mail
 	var waiting []*delivery
 	for _, d := range copies {
-		if d.err = c.findFolder(ctx, d); d.err == nil {
+		if d.err = c.findFolder(c.server.ctx, d); d.err == nil {
 			waiting = append(waiting, d)
 		}
 	}
 	if len(waiting) == 0 {
 		return c.tx.message.text.Size()
 	}
-	w, finish := summary.NewBuilder()
 	trace := c.trace(id, now)
+	for groups := [][]*delivery{waiting}; len(groups) > 0; {
+		var apart [][]*delivery
+		apart, size = c.commitGroup(groups[0], trace, now)
+		groups = append(groups[1:], apart...)
+	}
+	return size
+}
+
+// commitGroup adds the message to mailboxes with one commit, and returns how many octets it has. When
+// the store does not keep them together it does nothing, and returns them in two parts.
+func (c *conn) commitGroup(waiting []*delivery, trace string, now time.Time) (apart [][]*delivery, size int64) {
+	ctx, mail := c.server.ctx, c.server.Mail
+	w, finish := summary.NewBuilder()
 	body := io.TeeReader(io.MultiReader(strings.NewReader(trace), c.tx.message.text.Reader()), w)
 	staged, err := mail.Stage(ctx, store.System, waiting[0].to.user.ID, body)
 	if err != nil {
 		for _, d := range waiting {
 			d.err = err
 		}
-		return c.tx.message.text.Size()
+		return nil, c.tx.message.text.Size()
 	}
 	defer staged.Discard()
 	m := store.NewMessage{Body: staged, Date: now, Summary: finish()}
+	waiting = slices.Clone(waiting)
 	for len(waiting) > 0 {
 		ops := make([]store.Op, len(waiting))
 		for i, d := range waiting {
@@ -104,18 +116,21 @@ func (c *conn) commit(copies []*delivery, id string, now time.Time) (size int64)
 			break
 		}
 		d := waiting[blamed.Index]
-		if errors.Is(err, store.ErrNotFound) && d.entry.Name != imap.Inbox {
+		switch {
+		case errors.Is(err, store.ErrApart) && blamed.Index > 0:
+			return [][]*delivery{waiting[:blamed.Index], waiting[blamed.Index:]}, staged.Size()
+		case errors.Is(err, store.ErrNotFound) && d.entry.Name != imap.Inbox:
 			// The folder went away in the meantime: INBOX takes it.
 			d.to.folder = ""
 			if d.err = c.findFolder(ctx, d); d.err == nil {
 				continue
 			}
-		} else {
+		default:
 			d.err = blamed.Err
 		}
 		waiting = slices.Delete(waiting, blamed.Index, blamed.Index+1)
 	}
-	return staged.Size()
+	return nil, staged.Size()
 }
 
 // findFolder looks up the recipient's folder, or INBOX when there is no such folder.

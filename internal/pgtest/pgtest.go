@@ -30,10 +30,15 @@ const requirePeers = "RESTANTE_REQUIRE_PEERS"
 
 // Main runs the tests of a package with a server: it is all that a TestMain does.
 func Main(m *testing.M) {
-	os.Exit(run(m))
+	os.Exit(Tests{m}.Run())
 }
 
-func run(m *testing.M) int {
+// Tests are the tests of a package, for a TestMain that does more with them than Main.
+type Tests struct{ M *testing.M }
+
+// Run runs the tests with a server and returns the status for os.Exit.
+func (t Tests) Run() int {
+	m := t.M
 	if os.Getenv(ServerEnv) != "" {
 		return m.Run()
 	}
@@ -54,6 +59,9 @@ func run(m *testing.M) int {
 	os.Setenv(ServerEnv, s.address())
 	return m.Run()
 }
+
+// Available reports whether there is a server, so that Database does not skip the test.
+func Available() bool { return os.Getenv(ServerEnv) != "" }
 
 // Database returns the address of a schema that belongs to name, such as the path of a test's folder:
 // a new one, or the one that the same name had before. The test is skipped when there is no server.
@@ -86,6 +94,12 @@ func MakeSchema(server, name string) (string, error) {
 	q.Set("search_path", schema)
 	u.RawQuery = q.Encode()
 	return u.String(), nil
+}
+
+// Program returns the path of one of PostgreSQL's programs.
+func Program(name string) (string, error) {
+	bin, err := find()
+	return filepath.Join(bin, name), err
 }
 
 // find returns the folder of PostgreSQL's programs, the newest there is.

@@ -42,6 +42,9 @@ type Target struct {
 	// Seed delivers a message, to a mailbox that it makes if it does not exist, without a
 	// session's help. nil: messages are seeded with APPEND.
 	Seed func(mailbox string, msg []byte, flags []imap.Flag, date time.Time) error
+	// Settle, if not nil, is called before every line that is sent: it returns when the machine of each
+	// session has heard of everything that was acknowledged on whichever. nil: there is one machine.
+	Settle func() error
 	// Limit is how long a response may take; zero is 10 seconds.
 	Limit time.Duration
 
@@ -266,6 +269,11 @@ func (r *runner) do(groups []group) error {
 	text, err := r.substitute(st, groups[1:])
 	if err != nil {
 		return err
+	}
+	if r.target.Settle != nil {
+		if err := r.target.Settle(); err != nil {
+			return err
+		}
 	}
 	switch st.op {
 	case ':':

@@ -139,8 +139,17 @@ func (a *account) catchUp(ctx context.Context, q querier, r *accountRow) (*names
 	return &names{namespace: mailbox.NewNamespace(entries, subscribed), seq: r.seq}, nil
 }
 
-// learn notes mod-sequences of mailboxes of which nothing was known before.
+// learn notes mod-sequences of mailboxes of which nothing was known before. Unless none were, they are
+// new, which is a change.
 func (a *account) learn(modseqs map[mailbox.ID]imap.ModSeq) {
+	if a.cur.Load() != nil {
+		for id, modseq := range modseqs {
+			if _, known := a.heardOf(id); !known {
+				a.note(id, modseq)
+			}
+		}
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for id, modseq := range modseqs {
@@ -148,6 +157,13 @@ func (a *account) learn(modseqs map[mailbox.ID]imap.ModSeq) {
 			a.mu.modseqs[id] = modseq
 		}
 	}
+}
+
+func (a *account) heardOf(id mailbox.ID) (modseq imap.ModSeq, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	modseq, known = a.mu.modseqs[id]
+	return modseq, known
 }
 
 // publish makes names the newest, unless newer ones are known, and tells the sessions.
@@ -159,10 +175,19 @@ func (a *account) publish(n *names) {
 		}
 		if a.cur.CompareAndSwap(old, n) {
 			if old != nil {
+				a.noteDeleted(old, n)
 				a.ring()
 			}
 			return
 		}
+	}
+}
+
+// noteDeleted notes the mailboxes that are not there any more.
+func (a *account) noteDeleted(old, now *names) {
+	for _, e := range mailbox.DiffNamespaces(old.namespace, now.namespace).Deleted {
+		modseq, _ := a.heardOf(e.ID)
+		a.noteOnly(e.ID, modseq+1)
 	}
 }
 

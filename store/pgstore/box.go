@@ -124,12 +124,15 @@ func (b *box) readKnown(ctx context.Context, conn *pgx.Conn) (*known, error) {
 	epoch := epochOf(conn)
 	h, err := scanHead(conn.QueryRow(ctx, selectHead, int64(b.account), int64(b.id)))
 	old := b.cur.Load()
-	switch {
-	case notFound(err):
+	deleted := func() (*known, error) {
 		if old == nil {
 			return nil, mailboxNotFound(b.id)
 		}
 		return &known{old.version.WithDeleted(old.version.HighestModSeq + 1), max(epoch, old.epoch)}, nil
+	}
+	switch {
+	case notFound(err):
+		return deleted()
 	case err != nil:
 		return nil, err
 	case old != nil && old.epoch == max(epoch, h.epoch) && old.version.HighestModSeq >= h.counts.HighestModSeq:
@@ -141,8 +144,8 @@ func (b *box) readKnown(ctx context.Context, conn *pgx.Conn) (*known, error) {
 	}
 	defer conn.Exec(ctx, "ROLLBACK")
 	if h, err = scanHead(conn.QueryRow(ctx, selectHead, int64(b.account), int64(b.id))); err != nil {
-		if notFound(err) {
-			return nil, mailboxNotFound(b.id)
+		if notFound(err) { // just now
+			return deleted()
 		}
 		return nil, err
 	}

@@ -41,6 +41,8 @@ type cell struct {
 		closed bool
 	}
 
+	queue queue
+
 	mu struct {
 		sync.Mutex
 		accounts map[store.AccountID]*account

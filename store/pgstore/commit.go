@@ -247,49 +247,8 @@ func (c *cell) submit(ctx context.Context, m *commit) {
 		c.run(ctx, []*commit{m})
 		return
 	}
-	accounts[0].enqueue(ctx, m)
+	accounts[0].enqueue(m)
 	<-m.done
-}
-
-// enqueue has a commit made after those that wait. One goroutine makes them, as long as there are
-// any.
-func (a *account) enqueue(ctx context.Context, m *commit) {
-	a.queue.Lock()
-	defer a.queue.Unlock()
-	a.queue.waiting = append(a.queue.waiting, m)
-	if !a.queue.busy {
-		a.queue.busy = true
-		a.cell.running.Go(func() {
-			for group := a.next(); group != nil; group = a.next() {
-				a.cell.run(ctx, group)
-			}
-		})
-	}
-}
-
-// Bounds of a group: the messages of many commits are one transaction.
-const (
-	groupCommits = 256
-	groupOctets  = 16 << 20 // of bodies and summaries
-)
-
-// next takes the next group from the queue; nil when it is empty.
-func (a *account) next() (group []*commit) {
-	a.queue.Lock()
-	defer a.queue.Unlock()
-	octets := 0
-	for n, m := range a.queue.waiting {
-		for _, e := range m.emails {
-			octets += len(e.body) + len(e.Summary)
-		}
-		if n > 0 && (octets > groupOctets || n == groupCommits) {
-			break
-		}
-		group = append(group, m)
-	}
-	a.queue.waiting = a.queue.waiting[len(group):]
-	a.queue.busy = len(group) > 0
-	return group
 }
 
 // attempt is a transaction whose outcome is not known: what it would have done.
@@ -299,110 +258,146 @@ type attempt struct {
 	outs  [][]store.Outcome
 }
 
+// group are commits that are made in one transaction.
+type group struct {
+	cell    *cell
+	id      int64 // in the table done
+	commits []*commit
+	full    map[store.Ref]bool // mailboxes of which all messages are needed
+	sent    *attempt           // the last transaction of which COMMIT was sent
+	// pass says that mailboxes which somebody else has locked are not waited for: the commits that
+	// name them become held.
+	pass bool
+	held []*commit
+}
+
 // run makes a group, all of it in one transaction, and tells each commit what became of it.
-func (c *cell) run(ctx context.Context, group []*commit) {
-	id := rand.Int64()
-	full := map[store.Ref]bool{}
-	var sent *attempt
+func (c *cell) run(ctx context.Context, commits []*commit) { _ = c.runGroup(ctx, commits, false) }
+
+// runGroup is run. With pass it returns the commits that were not made, because somebody else has
+// their mailboxes locked.
+func (c *cell) runGroup(ctx context.Context, commits []*commit, pass bool) (held []*commit) {
+	g := &group{cell: c, id: rand.Int64(), commits: commits, full: map[store.Ref]bool{}, pass: pass}
 	err := c.db.retry(ctx, func(ctx context.Context) error {
 		for {
 			var need errNeedFull
-			err := c.try(ctx, group, id, full, &sent)
+			err := c.db.with(ctx, groupTimeout, g.try)
 			if !errors.As(err, &need) {
 				return err
 			}
-			full[need.ref] = true
+			g.full[need.ref] = true
 		}
 	})
-	if sent != nil {
-		defer sent.draft.release()
+	if g.sent != nil {
+		defer g.sent.draft.release()
+		if err == nil {
+			c.publish(ctx, g.sent.draft)
+		}
 	}
-	if err == nil {
-		c.publish(ctx, sent.draft)
-	}
-	for i, m := range group {
-		switch {
-		case err != nil:
-			m.err = err
-		default:
-			m.err, m.outcomes = sent.errs[i], sent.outs[i]
+	for i, m := range g.commits {
+		if m.err = err; err == nil {
+			m.err, m.outcomes = g.sent.errs[i], g.sent.outs[i]
 		}
 		close(m.done)
 	}
+	return g.held
 }
 
-// try makes one transaction. When it returns an error after *sent was set, the outcome is unknown:
+// try makes one transaction. When it returns an error after g.sent was set, the outcome is unknown:
 // the transaction is tried again under the same id, which the database accepts once.
-func (c *cell) try(ctx context.Context, group []*commit, id int64, full map[store.Ref]bool, sent **attempt) error {
-	return c.db.with(ctx, groupTimeout, func(ctx context.Context, conn *pgx.Conn) error {
-		takeUnreplicated(conn)
-		d := newDraft(c, conn)
-		keep := false
-		defer func() {
-			if !keep {
-				d.release()
-			}
-		}()
-		account := group[0].accounts[0]
-		var naming []store.AccountID
-		var refs []store.Ref
-		for _, m := range group {
-			naming, refs = append(naming, m.naming...), append(refs, m.refs...)
+func (g *group) try(ctx context.Context, conn *pgx.Conn) error {
+	takeUnreplicated(conn)
+	d := newDraft(g.cell, conn)
+	keep := false
+	defer func() {
+		if !keep {
+			d.release()
 		}
-		err := d.exchange(ctx, answerTimeout, func(b *pgx.Batch) {
-			b.Queue("BEGIN")
-			b.Queue("INSERT INTO done (account_id, commit_id) VALUES ($1, $2)", int64(account), id)
-			d.lock(ctx, b, sortedSet(naming), sortedRefs(refs))
-		})
-		if isCode(err, codeUniqueViolation) && *sent != nil {
-			return c.confirm(ctx, conn, account)
-		}
-		if err != nil {
-			return d.rollback(err)
-		}
-		if *sent != nil { // it was not made
-			(*sent).draft.release()
-			*sent = nil
-		}
-		now := &attempt{d, make([]error, len(group)), make([][]store.Outcome, len(group))}
-		for ref := range full {
-			if _, err := d.box(ctx, ref, true); err != nil && !errors.Is(err, store.ErrNotFound) {
-				return d.rollback(err)
-			}
-		}
-		for i, m := range group {
-			undo := d.savepoint()
-			now.outs[i], now.errs[i] = d.commit(ctx, m)
-			if now.errs[i] == nil {
-				continue
-			}
-			var op *store.OpError
-			if !errors.As(now.errs[i], &op) && !errors.Is(now.errs[i], errNotPrepared) {
-				return d.rollback(now.errs[i]) // of the database: it concerns them all
-			}
-			undo()
-		}
-		var b pgx.Batch
-		work := d.write(&b)
-		if work == 0 {
-			if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
-				return err
-			}
-			keep, *sent = true, now // nothing has changed
-			return nil
-		}
-		b.Queue("COMMIT")
-		keep, *sent = true, now
-		err = d.exchange(ctx, answerTimeout+time.Duration(work)*rowTime, func(all *pgx.Batch) { *all = b })
-		if err == nil && takeUnreplicated(conn) {
-			err = errUnreplicated
-		}
-		if isRefused(err) {
-			keep, *sent = false, nil
-			return d.rollback(err)
-		}
-		return err
+	}()
+	account := g.commits[0].accounts[0]
+	err := d.exchange(ctx, answerTimeout, func(b *pgx.Batch) {
+		b.Queue("BEGIN")
+		b.Queue("INSERT INTO done (account_id, commit_id) VALUES ($1, $2)", int64(account), g.id)
+		g.lock(d, b)
 	})
+	if isCode(err, codeUniqueViolation) && g.sent != nil {
+		return g.cell.confirm(ctx, conn, account)
+	}
+	if err != nil {
+		return d.rollback(err)
+	}
+	if g.sent != nil { // it was not made
+		g.sent.draft.release()
+		g.sent = nil
+	}
+	if g.pass {
+		if g.hold(d); len(g.commits) == 0 {
+			_, err := conn.Exec(ctx, "ROLLBACK")
+			return err
+		}
+	}
+	for ref := range g.full {
+		if _, err := d.box(ctx, ref, true); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return d.rollback(err)
+		}
+	}
+	now := &attempt{d, make([]error, len(g.commits)), make([][]store.Outcome, len(g.commits))}
+	for i, m := range g.commits {
+		undo := d.savepoint()
+		now.outs[i], now.errs[i] = d.commit(ctx, m)
+		if now.errs[i] == nil {
+			continue
+		}
+		var op *store.OpError
+		if !errors.As(now.errs[i], &op) && !errors.Is(now.errs[i], errNotPrepared) {
+			return d.rollback(now.errs[i]) // of the database: it concerns them all
+		}
+		undo()
+	}
+	var b pgx.Batch
+	work := d.write(&b)
+	if work == 0 {
+		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+			return err
+		}
+		keep, g.sent = true, now // nothing has changed
+		return nil
+	}
+	b.Queue("COMMIT")
+	keep, g.sent = true, now
+	err = d.exchange(ctx, answerTimeout+time.Duration(work)*rowTime, func(all *pgx.Batch) { *all = b })
+	if err == nil && takeUnreplicated(conn) {
+		err = errUnreplicated
+	}
+	if isRefused(err) {
+		keep, g.sent = false, nil
+		return d.rollback(err)
+	}
+	return err
+}
+
+// lock locks everything that the group names.
+func (g *group) lock(d *draft, b *pgx.Batch) {
+	var naming []store.AccountID
+	var refs []store.Ref
+	for _, m := range g.commits {
+		naming, refs = append(naming, m.naming...), append(refs, m.refs...)
+	}
+	d.lock(b, sortedSet(naming), sortedRefs(refs), g.pass)
+}
+
+// hold takes the commits whose mailboxes could not be locked out of the group.
+func (g *group) hold(d *draft) {
+	g.pass = false // whatever becomes of this attempt, the next one is of the same commits
+	var made []*commit
+	for _, m := range g.commits {
+		if slices.ContainsFunc(m.refs, func(ref store.Ref) bool { _, ok := d.boxes[ref]; return !ok }) {
+			g.held = append(g.held, m)
+		} else {
+			made = append(made, m)
+		}
+	}
+	g.commits = made
 }
 
 const (

@@ -106,8 +106,8 @@ func (b boxDraft) untouched() boxDraft {
 }
 
 // lock locks the rows of mailboxes, and of accounts whose names are to change, in an order in which
-// everybody does.
-func (d *draft) lock(ctx context.Context, b *pgx.Batch, accounts []store.AccountID, refs []store.Ref) {
+// everybody does. With pass it leaves out mailboxes that somebody else has locked.
+func (d *draft) lock(b *pgx.Batch, accounts []store.AccountID, refs []store.Ref, pass bool) {
 	for _, id := range accounts {
 		b.Queue(selectAccount+` FOR UPDATE`, int64(id)).Query(func(rows pgx.Rows) error {
 			defer rows.Close()
@@ -130,7 +130,11 @@ func (d *draft) lock(ctx context.Context, b *pgx.Batch, accounts []store.Account
 			n++
 		}
 		refs = refs[n:]
-		b.Queue(`SELECT `+headColumns+` FROM mailbox WHERE account_id = $1 AND mailbox_id = ANY($2) ORDER BY mailbox_id FOR NO KEY UPDATE`, int64(account), ids).
+		query := lockHeads
+		if pass {
+			query = lockHeads + ` SKIP LOCKED`
+		}
+		b.Queue(query, int64(account), ids).
 			Query(func(rows pgx.Rows) error {
 				defer rows.Close()
 				for rows.Next() {
@@ -144,6 +148,8 @@ func (d *draft) lock(ctx context.Context, b *pgx.Batch, accounts []store.Account
 			})
 	}
 }
+
+const lockHeads = `SELECT ` + headColumns + ` FROM mailbox WHERE account_id = $1 AND mailbox_id = ANY($2) ORDER BY mailbox_id FOR NO KEY UPDATE`
 
 // addHead begins the draft of a mailbox whose row is locked.
 func (d *draft) addHead(account store.AccountID, h *head) {
@@ -162,7 +168,7 @@ func (d *draft) account(ctx context.Context, id store.AccountID) (accountDraft, 
 	a, ok := d.accounts[id]
 	if !ok {
 		var b pgx.Batch
-		d.lock(ctx, &b, []store.AccountID{id}, nil)
+		d.lock(&b, []store.AccountID{id}, nil, false)
 		if err := d.conn.SendBatch(ctx, &b).Close(); err != nil {
 			return a, err
 		}
@@ -209,7 +215,7 @@ func (d *draft) box(ctx context.Context, ref store.Ref, full bool) (boxDraft, er
 	b, ok := d.boxes[ref]
 	if !ok {
 		var batch pgx.Batch
-		d.lock(ctx, &batch, nil, []store.Ref{ref})
+		d.lock(&batch, nil, []store.Ref{ref}, false)
 		if err := d.conn.SendBatch(ctx, &batch).Close(); err != nil {
 			return b, err
 		}

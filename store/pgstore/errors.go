@@ -50,7 +50,7 @@ func isTransient(err error) bool {
 	var network net.Error
 	var connect *pgconn.ConnectError
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errUnreplicated) || errors.Is(err, errNoConnection)
+		errors.Is(err, net.ErrClosed) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errUnreplicated) || errors.Is(err, errNoConnection)
 }
 
 // transientError is an error of something that may succeed when it is tried again.

@@ -45,7 +45,8 @@ type hints struct {
 	// reconnected has an element after the transport was interrupted: hints may have been lost.
 	reconnected chan struct{}
 	ctx         context.Context
-	running     sync.WaitGroup
+	sending     sync.WaitGroup
+	running     sync.WaitGroup // what was heard and is being looked at
 	wake        chan struct{}
 
 	mu struct {
@@ -55,7 +56,8 @@ type hints struct {
 	}
 	refreshing struct {
 		sync.Mutex
-		boxes map[*box]bool // true: again, when it is done
+		closed bool
+		boxes  map[*box]bool // true: again, when it is done
 	}
 }
 
@@ -73,13 +75,31 @@ func openHints(ctx context.Context, c *cell, servers string) (*hints, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.running.Go(h.run)
+	h.sending.Go(h.run)
 	return h, nil
 }
 
 func (h *hints) close() {
-	h.running.Wait()
+	h.sending.Wait()
 	h.transport.close()
+	h.endLooking()
+	h.running.Wait()
+}
+
+func (h *hints) endLooking() {
+	h.refreshing.Lock()
+	defer h.refreshing.Unlock()
+	h.refreshing.closed = true
+}
+
+// look does what has to be done about a hint, unless the cell is closed: a transport may still have
+// some.
+func (h *hints) look(f func()) {
+	h.refreshing.Lock()
+	defer h.refreshing.Unlock()
+	if !h.refreshing.closed {
+		h.running.Go(f)
+	}
 }
 
 // lost is called by a transport when it was interrupted.
@@ -164,7 +184,7 @@ func (h *hints) heard(b boxHint) {
 	c := h.cell
 	if b.ref.Mailbox == 0 {
 		if a := c.knownAccount(b.ref.Account); a != nil && a.cur.Load() != nil {
-			h.running.Go(func() {
+			h.look(func() {
 				if err := a.refresh(h.ctx); err != nil && h.ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
 					c.log.Warn("reading names that another machine has changed", "err", err)
 				}
@@ -177,14 +197,15 @@ func (h *hints) heard(b boxHint) {
 		c.noteChanged(b.ref.Account, b.ref.Mailbox, b.modseq)
 		return
 	}
-	if k := box.cur.Load(); k == nil || k.version.HighestModSeq >= b.modseq || !h.beginRefresh(box) {
+	// One that is just being read may be read as it was before.
+	if k := box.cur.Load(); k != nil && k.version.HighestModSeq >= b.modseq || !h.beginRefresh(box) {
 		c.release(box)
 		return
 	}
-	h.running.Go(func() {
+	h.look(func() {
 		defer c.release(box)
 		for again := true; again; again = h.endRefresh(box) {
-			if err := box.refresh(h.ctx); err != nil && h.ctx.Err() == nil {
+			if err := box.refresh(h.ctx); err != nil && h.ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
 				c.log.Warn("reading what another machine has changed", "err", err)
 			}
 		}

@@ -24,10 +24,24 @@ func TestStore(t *testing.T) {
 	})
 }
 
+// Every body but an empty one is an object. Sizes, history and crashes are left to TestStore.
+func TestStoreOfObjects(t *testing.T) {
+	pgtest.Database(t, "") // or skip
+	storetest.Run(t, storetest.Opener{
+		Open: func(dir string) (store.Store, error) {
+			return openTestWith(dir, Options{InlineLimit: -1, Memory: 1 << 20, CacheOctets: 1 << 20})
+		},
+	})
+}
+
 const testHistory = 4096
 
 // openTest opens the store that belongs to a folder: a schema, and objects in the folder.
 func openTest(dir string) (*Store, error) {
+	return openTestWith(dir, Options{History: testHistory, MaxMessage: 8 << 20, Memory: 32 << 20})
+}
+
+func openTestWith(dir string, o Options) (*Store, error) {
 	address, err := pgtest.MakeSchema(os.Getenv(pgtest.ServerEnv), dir)
 	if err != nil {
 		return nil, err
@@ -36,10 +50,10 @@ func openTest(dir string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Open(context.Background(), Options{
-		Cells:      []CellConfig{{Name: "one", Database: address, Blobs: blobs}},
-		History:    testHistory,
-		MaxMessage: 8 << 20,
-		Memory:     32 << 20,
-	})
+	o.Cells = []CellConfig{{Name: "one", Database: address, Blobs: blobs}}
+	s, err := Open(context.Background(), o)
+	if err != nil {
+		return nil, err
+	}
+	return s, seedFault(s)
 }

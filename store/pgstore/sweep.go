@@ -94,7 +94,7 @@ func (c *cell) sweepTrash(ctx context.Context) error {
 			return err
 		}
 		for account, refs := range accounts {
-			if err := c.removeEmails(ctx, account, refs); err != nil {
+			if err := c.removeEmails(ctx, account, refs, c.options.TrashAfter); err != nil {
 				return err
 			}
 		}
@@ -102,16 +102,20 @@ func (c *cell) sweepTrash(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// removeEmails removes those of the emails to which no message of the account refers. What a message
-// that is being copied or moved refers to has at each moment a message that all can see.
-func (c *cell) removeEmails(ctx context.Context, account int64, refs []int64) error {
+// removeEmails removes those of the emails to which no message of the account refers, and none has for
+// as long as age. What a message that is being copied or moved refers to has at each moment a message
+// that all can see. That the age is asked again each time is for a message that is removed meanwhile:
+// its email is in the trash with a new time then.
+func (c *cell) removeEmails(ctx context.Context, account int64, refs []int64, age time.Duration) error {
 	return c.db.write(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		var b pgx.Batch
 		b.Queue("BEGIN")
-		b.Queue(`DELETE FROM trash WHERE account_id = $1 AND ref = ANY($2) AND ref IN (SELECT m.ref FROM message m WHERE m.account_id = $1 AND m.ref = ANY($2))`, account, refs)
-		b.Queue(`WITH gone AS (DELETE FROM email e USING trash t WHERE t.account_id = $1 AND t.ref = ANY($2) AND e.account_id = $1 AND e.ref = t.ref RETURNING e.ref, e.blob)
-			UPDATE trash t SET blob = gone.blob FROM gone WHERE t.account_id = $1 AND t.ref = gone.ref AND gone.blob IS NOT NULL`, account, refs)
-		b.Queue(`DELETE FROM trash WHERE account_id = $1 AND ref = ANY($2) AND blob IS NULL`, account, refs)
+		b.Queue(`DELETE FROM trash WHERE account_id = $1 AND ref = ANY($2) AND at < now() - $3::interval
+			AND ref IN (SELECT m.ref FROM message m WHERE m.account_id = $1 AND m.ref = ANY($2))`, account, refs, age)
+		b.Queue(`WITH gone AS (DELETE FROM email e USING trash t WHERE t.account_id = $1 AND t.ref = ANY($2) AND t.at < now() - $3::interval
+				AND e.account_id = $1 AND e.ref = t.ref RETURNING e.ref, e.blob)
+			UPDATE trash t SET blob = gone.blob FROM gone WHERE t.account_id = $1 AND t.ref = gone.ref AND gone.blob IS NOT NULL`, account, refs, age)
+		b.Queue(`DELETE FROM trash WHERE account_id = $1 AND ref = ANY($2) AND at < now() - $3::interval AND blob IS NULL`, account, refs, age)
 		b.Queue("COMMIT")
 		err := conn.SendBatch(ctx, &b).Close()
 		if err != nil && !conn.IsClosed() {
@@ -215,7 +219,7 @@ func (c *cell) sweepAccount(ctx context.Context, account int64) error {
 		if len(refs) == 0 {
 			break
 		}
-		if err := c.removeEmails(ctx, account, refs); err != nil {
+		if err := c.removeEmails(ctx, account, refs, 0); err != nil {
 			return err
 		}
 	}
