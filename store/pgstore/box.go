@@ -132,6 +132,8 @@ func (b *box) readKnown(ctx context.Context, conn *pgx.Conn) (*known, error) {
 		return &known{old.version.WithDeleted(old.version.HighestModSeq + 1), max(epoch, old.epoch)}, nil
 	case err != nil:
 		return nil, err
+	case h.state == stateMoved:
+		return nil, movedAway(b.account)
 	case old != nil && old.epoch == max(epoch, h.epoch) && old.version.HighestModSeq >= h.counts.HighestModSeq:
 		return old, nil
 	}

@@ -308,6 +308,9 @@ func (c *cell) run(ctx context.Context, group []*commit) {
 		for {
 			var need errNeedFull
 			err := c.try(ctx, group, id, full, &sent)
+			if errors.Is(err, errFenced) {
+				return errors.Join(err, c.unfenceLapsed(ctx, group))
+			}
 			if !errors.As(err, &need) {
 				return err
 			}

@@ -165,7 +165,7 @@ func (h *hints) heard(b boxHint) {
 	if b.ref.Mailbox == 0 {
 		if a := c.knownAccount(b.ref.Account); a != nil && a.cur.Load() != nil {
 			h.running.Go(func() {
-				if err := a.refresh(h.ctx); err != nil && h.ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
+				if err := a.refresh(h.ctx); err != nil && h.ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrMoved) {
 					c.log.Warn("reading names that another machine has changed", "err", err)
 				}
 			})
