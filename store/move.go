@@ -17,7 +17,13 @@ import (
 type Mover interface {
 	// Identity is what no other store has, for ever.
 	Identity(ctx context.Context) (string, error)
-	// Residence tells whether an account is here. ErrNotFound.
+	// Movable is a Store that has that part.
+type Movable interface {
+	Store
+	Mover
+}
+
+// Residence tells whether an account is here. ErrNotFound.
 	Residence(ctx context.Context, id AccountID) (Residence, error)
 	// Names returns an account's names, and the highest UIDVALIDITY that it has ever used. ErrNotFound,
 	// ErrMoved.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -21,11 +22,13 @@ type arrival struct {
 	cell  *cell
 	id    store.AccountID
 	mark  string
+
+	keepRefs bool // new messages keep the Refs that they have in another cell
 }
 
 // Cell returns the part of the store that takes accounts into one cell. A name that is not configured
 // is an error.
-func (s *Store) Cell(name string) (store.Mover, error) {
+func (s *Store) Cell(name string) (store.Movable, error) {
 	c := s.cell(name)
 	if c == nil {
 		var known []string
@@ -47,8 +50,8 @@ type cellMover struct {
 func (m *cellMover) Arrive(ctx context.Context, id store.AccountID) (store.Arrival, error) {
 	name, err := m.directoryCell(ctx, id)
 	switch {
-	case notFound(err):
-		err = nil // it comes from another store
+	case notFound(err): // it comes from another store
+		return m.arrive(ctx, m.cell, id, false)
 	case err == nil && name == m.cell.name:
 		err = m.finish(ctx, id)
 		if err == nil {
@@ -73,7 +76,7 @@ func (m *cellMover) Arrive(ctx context.Context, id store.AccountID) (store.Arriv
 	if err != nil {
 		return nil, err
 	}
-	return m.arrive(ctx, m.cell, id)
+	return m.arrive(ctx, m.cell, id, true)
 }
 
 // finish makes copies of what other cells still take for theirs.
@@ -106,13 +109,13 @@ func (s *Store) Arrive(ctx context.Context, id store.AccountID) (store.Arrival, 
 	for _, c := range s.cells {
 		row, err := c.accountRow(ctx, id)
 		if err == nil && row.state != stateDeleted {
-			return s.arrive(ctx, c, id)
+			return s.arrive(ctx, c, id, false)
 		}
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
 	}
-	return s.arrive(ctx, s.newUsersCell(), id)
+	return s.arrive(ctx, s.newUsersCell(), id, false)
 }
 
 // newUsersCell is the cell in which new users get their accounts.
@@ -127,7 +130,7 @@ func (s *Store) newUsersCell() *cell {
 
 // arrive begins or goes on. What is left of an account that has moved away goes first: its emails by
 // way of the trash, as always.
-func (s *Store) arrive(ctx context.Context, c *cell, id store.AccountID) (store.Arrival, error) {
+func (s *Store) arrive(ctx context.Context, c *cell, id store.AccountID, keepRefs bool) (store.Arrival, error) {
 	row, err := c.accountRow(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
@@ -159,11 +162,11 @@ func (s *Store) arrive(ctx context.Context, c *cell, id store.AccountID) (store.
 	if err != nil {
 		return nil, err
 	}
-	mark, done, err := c.setState(ctx, id, []int16{stateArriving, stateInUse}, "", stateArriving)
+	mark, done, err := c.setState(ctx, id, []int16{stateArriving, stateInUse}, anyMark, stateArriving)
 	if err == nil && !done {
 		err = fmt.Errorf("pgstore: account %d: %w", id, store.ErrExists)
 	}
-	return &arrival{s, c, id, mark}, err
+	return &arrival{s, c, id, mark, keepRefs}, err
 }
 
 // forgetAccount forgets the mailboxes of an account that nobody has open.
@@ -292,8 +295,7 @@ func (r *arrival) Stage(ctx context.Context, body io.Reader) (store.Staged, erro
 // Import implements store.Arrival.
 func (r *arrival) Import(ctx context.Context, id mailbox.ID, p *mailbox.Import, bodies []*store.NewMessage, recent imap.UID, complete bool) (refs []uint64, err error) {
 	m := &commit{}
-	emails := map[emailRef]*newEmail{}
-	used := map[emailRef]struct{}{}
+	emails := map[uint64]*newEmail{}
 	defer func() {
 		// As with a commit: what may have been made keeps its objects.
 		made := err == nil || errors.Is(err, store.ErrUnavailable)
@@ -313,16 +315,18 @@ func (r *arrival) Import(ctx context.Context, id mailbox.ID, p *mailbox.Import, 
 		if err != nil {
 			return nil, err
 		}
-		rows[i].Ref = newRef()
-		key := emailRef{r.id, rows[i].Ref}
-		emails[key], used[key] = email, struct{}{}
+		// From another cell it keeps its Ref: when it comes back to where it was, machines that know
+		// the mailbox from then are right.
+		if !r.keepRefs {
+			rows[i].Ref = newRef()
+		}
+		emails[rows[i].Ref] = email
 	}
 	for i := range rows {
 		refs = append(refs, rows[i].Ref)
 	}
-	d := &draft{cell: r.cell, draftState: draftState{emails: emails}}
 	err = r.change(ctx, func(b *pgx.Batch, epoch int64) {
-		d.writeEmails(b, used)
+		r.writeEmails(b, emails)
 		r.writeRows(b, id, rows, p.Far)
 		r.writeMailbox(b, id, p, recent, epoch)
 		if complete {
@@ -333,6 +337,16 @@ func (r *arrival) Import(ctx context.Context, id mailbox.ID, p *mailbox.Import, 
 		}
 	})
 	return refs, err
+}
+
+// writeEmails writes emails, but for those that are there: when the transaction is made twice, and of
+// an account that comes back, which leaves the new object to the sweep of orphans.
+func (r *arrival) writeEmails(b *pgx.Batch, emails map[uint64]*newEmail) {
+	for _, ref := range slices.Sorted(maps.Keys(emails)) {
+		e := emails[ref]
+		b.Queue(`INSERT INTO email (account_id, ref, email_id, thread_id, size, sum, blob, body, summary) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+			ON CONFLICT (account_id, ref) DO NOTHING`, int64(r.id), int64(ref), int64(e.EmailID), int64(e.ThreadID), e.size, e.sum, e.blob, e.body, e.Summary)
+	}
 }
 
 // writeRows puts rows into the table message, over those with the same UIDs.

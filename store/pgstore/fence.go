@@ -157,16 +157,21 @@ func (c *cell) history(ctx context.Context, ref store.Ref) (removed []mailbox.Ex
 	return removed, since, err
 }
 
+// Marks that setState takes for those of many.
+const (
+	anyMark  = ""
+	unsealed = "unsealed" // any but that of a fence that does not lapse
+)
+
 // setState sets the state of an account and its mailboxes, when the account has one of the states,
-// and the mark, unless that is "". It returns the new mark, and whether it was done. Made twice it
-// does no harm.
+// and the mark. It returns the new mark, and whether it was done: not, when it was done before.
 func (c *cell) setState(ctx context.Context, id store.AccountID, from []int16, mark string, to int16) (newMark string, done bool, err error) {
 	err = c.db.write(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		newMark, done = "", false
 		var b pgx.Batch
 		b.Queue("BEGIN")
 		b.Queue(`UPDATE account SET state = $2, since = clock_timestamp(), names_seq = names_seq + 1
-			WHERE account_id = $1 AND state = ANY($3) AND ($4 = '' OR since::text = $4) RETURNING since::text`, int64(id), to, from, mark).
+			WHERE account_id = $1 AND state = ANY($3) AND ($4 = '' OR since::text = $4 OR $4 = 'unsealed' AND since <> 'infinity') RETURNING since::text`, int64(id), to, from, mark).
 			Query(func(rows pgx.Rows) error {
 				defer rows.Close()
 				for rows.Next() {
@@ -231,10 +236,18 @@ func (s *Store) Fence(ctx context.Context, id store.AccountID) (store.Fence, err
 	if err != nil {
 		return nil, err
 	}
-	mark, done, err := c.setState(ctx, id, []int16{stateInUse, stateFenced}, "", stateFenced)
+	mark, done, err := c.setState(ctx, id, []int16{stateInUse, stateFenced}, unsealed, stateFenced)
 	if err == nil && !done {
-		if err = movedAway(id); !c.isMoved(ctx, id) {
-			err = accountNotFound(id)
+		row, rowErr := c.accountRow(ctx, id)
+		switch {
+		case rowErr != nil:
+			err = rowErr
+		case row.state == stateFenced:
+			err = fmt.Errorf("pgstore: account %d is being handed over to another cell; the same move, begun again, ends that", id)
+		default:
+			if err = stateError(id, row.state); err == nil {
+				err = unavailable(errFenced) // released again since
+			}
 		}
 	}
 	return &fence{s, c, id, mark}, err
@@ -295,7 +308,7 @@ func (f *fence) Relocate(ctx context.Context, to store.Arrival) error {
 
 // handOver makes a cell the one of an account that is whole there, and sealed where it was.
 func (s *Store) handOver(ctx context.Context, id store.AccountID, from, to *cell) error {
-	if _, _, err := to.setState(ctx, id, []int16{stateArriving}, "", stateInUse); err != nil {
+	if _, _, err := to.setState(ctx, id, []int16{stateArriving}, anyMark, stateInUse); err != nil {
 		return err
 	}
 	if err := s.step("accepted"); err != nil {
@@ -324,7 +337,7 @@ func (s *Store) step(name string) error {
 
 // leaveBehind makes what a cell has of an account that is in another one a copy.
 func (s *Store) leaveBehind(ctx context.Context, id store.AccountID, c *cell) error {
-	_, _, err := c.setState(ctx, id, []int16{stateFenced, stateInUse}, "", stateMoved)
+	_, _, err := c.setState(ctx, id, []int16{stateFenced, stateInUse}, anyMark, stateMoved)
 	if err == nil {
 		c.tellMoved(id)
 		s.forgetPlace(id, store.ErrMoved)
