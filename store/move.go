@@ -17,13 +17,7 @@ import (
 type Mover interface {
 	// Identity is what no other store has, for ever.
 	Identity(ctx context.Context) (string, error)
-	// Movable is a Store that has that part.
-type Movable interface {
-	Store
-	Mover
-}
-
-// Residence tells whether an account is here. ErrNotFound.
+	// Residence tells whether an account is here. ErrNotFound.
 	Residence(ctx context.Context, id AccountID) (Residence, error)
 	// Names returns an account's names, and the highest UIDVALIDITY that it has ever used. ErrNotFound,
 	// ErrMoved.
@@ -37,6 +31,12 @@ type Movable interface {
 	// more. It cannot be seen before it is accepted. What was left behind of it when it moved away
 	// from here is removed. ErrExists when it is in use here.
 	Arrive(ctx context.Context, id AccountID) (Arrival, error)
+}
+
+// Movable is a Store that has that part.
+type Movable interface {
+	Store
+	Mover
 }
 
 // Residence tells whether an account is in a store.
