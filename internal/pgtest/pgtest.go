@@ -30,10 +30,11 @@ const requirePeers = "RESTANTE_REQUIRE_PEERS"
 
 // Main runs the tests of a package with a server: it is all that a TestMain does.
 func Main(m *testing.M) {
-	os.Exit(run(m))
+	os.Exit(Run(m))
 }
 
-func run(m *testing.M) int {
+// Run is Main for a TestMain that does more.
+func Run(m interface{ Run() int }) int {
 	if os.Getenv(ServerEnv) != "" {
 		return m.Run()
 	}

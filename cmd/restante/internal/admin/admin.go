@@ -1,4 +1,4 @@
-// Package admin is the administration of a server's data: its commands (user, import, store), and the two
+// Package admin is the administration of a server's data: its commands (user, import, store, check), and the two
 // ways in which they reach the data. While the server runs it is the only one that may open the
 // store, so they ask it, through a socket in the data folder; otherwise they open the store.
 //
@@ -25,7 +25,7 @@ import (
 
 // Commands returns the commands that administer a server's data.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{newUser(), newImport(), newDataServer(), newStore()}
+	return []*cobra.Command{newUser(), newImport(), newStore(), newCheck(), newDataServer()}
 }
 
 // API is what can be done to a server's data. Its errors are for people at a terminal.
