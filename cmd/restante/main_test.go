@@ -203,7 +203,7 @@ func TestShared(t *testing.T) {
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"expand": expandFile,
 	"server": startServerCommand,
-	"stop":   stopServerCommand,
+	"end":    endServerCommand,
 	"mode":   checkMode,
 	"fetch":  fetchURL,
 	"damage": damageFiles,
@@ -233,10 +233,10 @@ func startServerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stopServerCommand: "stop NAME" ends a server as Ctrl-C does; it has to end well.
-func stopServerCommand(ts *testscript.TestScript, neg bool, args []string) {
+// endServerCommand: "end NAME" ends a server as Ctrl-C does; it has to end well.
+func endServerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop NAME")
+		ts.Fatalf("usage: end NAME")
 	}
 	s := ts.Value(serversKey{}).(map[string]*servertest.Server)[args[0]]
 	if s == nil {
@@ -308,7 +308,15 @@ func runSQL(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: psql DATABASE STATEMENT")
 	}
-	out, err := exec.Command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", args[1], args[0]).CombinedOutput()
+	u, err := url.Parse(args[0])
+	ts.Check(err)
+	q := u.Query()
+	schema := q.Get("search_path") // which psql takes otherwise than pgx
+	q.Del("search_path")
+	u.RawQuery = q.Encode()
+	psql := exec.Command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", args[1], u.String())
+	psql.Env = append(os.Environ(), "PGOPTIONS=-c search_path="+schema)
+	out, err := psql.CombinedOutput()
 	if err != nil {
 		ts.Fatalf("psql: %v\n%s", err, out)
 	}
