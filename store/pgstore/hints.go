@@ -124,13 +124,18 @@ func (h *hints) run() {
 	for {
 		select {
 		case <-h.wake:
+			h.publish()
 		case <-h.ctx.Done():
+			h.publish() // whoever closes the store has perhaps just changed something
 			return
 		}
-		for octets := h.take(); octets != nil; octets = h.take() {
-			if err := h.transport.publish(octets); err != nil && h.ctx.Err() == nil {
-				h.cell.log.Warn("telling other machines what has changed", "err", err)
-			}
+	}
+}
+
+func (h *hints) publish() {
+	for octets := h.take(); octets != nil; octets = h.take() {
+		if err := h.transport.publish(octets); err != nil && h.ctx.Err() == nil {
+			h.cell.log.Warn("telling other machines what has changed", "err", err)
 		}
 	}
 }
