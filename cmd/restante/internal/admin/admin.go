@@ -1,8 +1,8 @@
-// Package admin is the administration of a server's data: its commands (user, import, store, check), and the two
+// Package admin is the administration of a server's data: its commands, and the two
 // ways in which they reach the data. While the server runs it is the only one that may open the
 // store, so they ask it, through a socket in the data folder; otherwise they open the store.
 //
-// store.go alone works with what is in the store.
+// store.go and move_store.go alone work with what is in the store.
 package admin
 
 import (
