@@ -211,6 +211,9 @@ type temporary struct {
 	kept  bool
 }
 
+// folderTries is how often a folder is made anew that somebody deletes meanwhile.
+const folderTries = 20
+
 // create returns a file for so many octets, and makes room for it. The error names the folder; the
 // file may be discarded with an error, too.
 func (c *Cache) create(size int64) (t *temporary, err error) {
@@ -223,7 +226,8 @@ func (c *Cache) create(size int64) (t *temporary, err error) {
 	c.mu.last++
 	number := strconv.FormatUint(c.mu.last, 10)
 	t.File, err = c.mu.folder.create(number)
-	if errors.Is(err, os.ErrNotExist) { // somebody has deleted it
+	for tries := 0; errors.Is(err, os.ErrNotExist) && tries < folderTries; tries++ {
+		// Somebody has deleted it, or is just about to.
 		var again *folder
 		if again, err = newFolder(c.parent); err == nil {
 			c.mu.folder.close()

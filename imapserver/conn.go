@@ -228,6 +228,8 @@ func (c *conn) end(err error) {
 		c.bye("", err.Error())
 	case errors.Is(err, errAccountDeleted):
 		c.bye("", "The user was deleted")
+	case errors.Is(err, store.ErrMoved):
+		c.bye(imap.CodeUnavailable, "The account has moved; connect again")
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout():
 		c.bye("", "Autologout; idle for too long")
 	case errors.Is(err, io.EOF):

@@ -85,6 +85,8 @@ func (c *conn) failure(err error) *failure {
 	switch {
 	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, errAccountDeleted):
 		return nil
+	case errors.Is(err, store.ErrMoved):
+		return nil // whoever connects again finds it
 	case errors.As(err, &f):
 		return f
 	case errors.As(err, &syntax):

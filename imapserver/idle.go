@@ -32,7 +32,7 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 		return err
 	}
 	c.release()
-	var bell <-chan struct{}
+	bell := c.account.Bell() // with nothing selected all that can be heard is that the account is gone
 	if c.sel != nil {
 		bell = c.sel.box.Bell()
 	}
@@ -52,7 +52,10 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 			}
 			return err
 		case <-bell:
-			err := c.sync(false)
+			err := c.checkAccount()
+			if err == nil && c.sel != nil {
+				err = c.sync(false)
+			}
 			if err == nil {
 				err = c.flush()
 			}

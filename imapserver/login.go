@@ -102,6 +102,9 @@ func (c *conn) enter(user store.User) error {
 	account, err := c.s.Mail.Account(c.ctx, actor, user.ID)
 	if err != nil {
 		c.s.leaveUser(user.ID)
+		if errors.Is(err, store.ErrMoved) {
+			return no(imap.CodeUnavailable, "The account has moved; connect again")
+		}
 		return err
 	}
 	c.user, c.actor, c.account, c.state = user, actor, account, authenticated

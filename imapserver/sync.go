@@ -34,6 +34,18 @@ var errMailboxDeleted = no(imap.CodeNonExistent, "The selected mailbox was delet
 // errAccountDeleted ends a session whose user does not exist any more.
 var errAccountDeleted = errors.New("imapserver: the user was deleted")
 
+// checkAccount finds out whether the account is still here: it has an INBOX as long as it is. Otherwise
+// the error, errAccountDeleted or store.ErrMoved, ends the session.
+func (c *conn) checkAccount() error {
+	if _, ok := c.account.Namespace().Lookup(imap.Inbox); ok {
+		return nil
+	}
+	if _, err := c.account.Refresh(c.ctx); errors.Is(err, store.ErrMoved) {
+		return err
+	}
+	return errAccountDeleted
+}
+
 // sync tells the client what has changed in the selected mailbox since it was last told, all of
 // it or, with retain, everything but EXPUNGE.
 func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
@@ -43,10 +55,8 @@ func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
 func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, last, next *mailbox.Version) bool) error {
 	sel := c.sel
 	next := sel.box.Version()
-	if next.Deleted {
-		if _, ok := c.account.Namespace().Lookup(imap.Inbox); !ok {
-			return errAccountDeleted
-		}
+	if err := c.checkAccount(); err != nil {
+		return err
 	}
 	if next == sel.view {
 		return nil

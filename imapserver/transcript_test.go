@@ -32,7 +32,12 @@ import (
 	"restante/summary"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(pgtest.Tests{M: m}) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(withPostgres{m}) }
+
+// withPostgres are the tests of the package, which need a database.
+type withPostgres struct{ *testing.M }
+
+func (m withPostgres) Run() int { return pgtest.Run(m.M) }
 
 // cheap makes logins of tests cost next to nothing.
 var cheap = auth.Params{Memory: 64, Time: 1, Threads: 1, Iterations: 4096}

@@ -13,14 +13,20 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"restante/internal/dovecottest"
+	"restante/internal/pgtest"
 	"restante/internal/servertest"
 )
 
 // TestMain makes this test binary the command "restante" for scripts and tests.
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", noRaceSleep)
-	testscript.Main(m, map[string]func(){"restante": main})
+	testscript.Main(withPostgres{m}, map[string]func(){"restante": main})
 }
+
+// withPostgres runs the tests beside a PostgreSQL.
+type withPostgres struct{ m *testing.M }
+
+func (w withPostgres) Run() int { return pgtest.Run(w.m) }
 
 // noRaceSleep keeps the race detector from making every command take a second to end.
 const noRaceSleep = "atexit_sleep_ms=0"
@@ -169,13 +175,39 @@ func TestServer(t *testing.T) {
 	})
 }
 
+// TestShared runs the scripts whose servers keep the mail in PostgreSQL: NORTH and SOUTH are schemas,
+// NORTHBLOBS and SOUTHBLOBS object stores.
+func TestShared(t *testing.T) {
+	pgtest.Database(t, "") // or skip
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/shared", Cmds: commands, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", noRaceSleep)
+			e.Setenv("TZ", "UTC")
+			for _, name := range []string{"north", "south"} {
+				address, err := pgtest.MakeSchema(os.Getenv(pgtest.ServerEnv), e.WorkDir+name)
+				if err != nil {
+					return err
+				}
+				e.Setenv(strings.ToUpper(name), address)
+				e.Setenv(strings.ToUpper(name)+"BLOBS", "file://"+filepath.Join(e.WorkDir, name+"blobs"))
+			}
+			e.Values[serversKey{}] = map[string]*servertest.Server{}
+			return nil
+		},
+	})
+}
+
 // commands are what scripts can do besides running restante.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"expand": expandFile,
 	"server": startServerCommand,
-	"stop":   stopServerCommand,
+	"end":    endServerCommand,
 	"mode":   checkMode,
 	"fetch":  fetchURL,
+	"damage": damageFiles,
+	"psql":   runSQL,
 }
 
 type serversKey struct{}
@@ -201,10 +233,10 @@ func startServerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stopServerCommand: "stop NAME" ends a server as Ctrl-C does; it has to end well.
-func stopServerCommand(ts *testscript.TestScript, neg bool, args []string) {
+// endServerCommand: "end NAME" ends a server as Ctrl-C does; it has to end well.
+func endServerCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop NAME")
+		ts.Fatalf("usage: end NAME")
 	}
 	s := ts.Value(serversKey{}).(map[string]*servertest.Server)[args[0]]
 	if s == nil {
@@ -248,4 +280,44 @@ func fetchURL(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("GET %s: status %d, %v", args[0], status, err)
 	}
 	fmt.Fprint(ts.Stdout(), body)
+}
+
+// damageFiles: "damage FOLDER OLD NEW" puts other octets, as many, into the files of a folder.
+func damageFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 || len(args[1]) != len(args[2]) {
+		ts.Fatalf("usage: damage FOLDER OLD NEW")
+	}
+	paths, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*"))
+	ts.Check(err)
+	done := false
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		ts.Check(err)
+		if other := strings.ReplaceAll(string(text), args[1], args[2]); other != string(text) {
+			done = true
+			ts.Check(os.WriteFile(path, []byte(other), 0o600))
+		}
+	}
+	if !done {
+		ts.Fatalf("%s is in no file", args[1])
+	}
+}
+
+// runSQL: "psql DATABASE STATEMENT" runs a statement.
+func runSQL(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: psql DATABASE STATEMENT")
+	}
+	u, err := url.Parse(args[0])
+	ts.Check(err)
+	q := u.Query()
+	schema := q.Get("search_path") // which psql takes otherwise than pgx
+	q.Del("search_path")
+	u.RawQuery = q.Encode()
+	psql := exec.Command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", args[1], u.String())
+	psql.Env = append(os.Environ(), "PGOPTIONS=-c search_path="+schema)
+	out, err := psql.CombinedOutput()
+	if err != nil {
+		ts.Fatalf("psql: %v\n%s", err, out)
+	}
 }

@@ -30,15 +30,11 @@ const requirePeers = "RESTANTE_REQUIRE_PEERS"
 
 // Main runs the tests of a package with a server: it is all that a TestMain does.
 func Main(m *testing.M) {
-	os.Exit(Tests{m}.Run())
+	os.Exit(Run(m))
 }
 
-// Tests are the tests of a package, for a TestMain that does more with them than Main.
-type Tests struct{ M *testing.M }
-
-// Run runs the tests with a server and returns the status for os.Exit.
-func (t Tests) Run() int {
-	m := t.M
+// Run is Main for a TestMain that does more.
+func Run(m interface{ Run() int }) int {
 	if os.Getenv(ServerEnv) != "" {
 		return m.Run()
 	}

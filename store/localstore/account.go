@@ -23,6 +23,9 @@ type account struct {
 	id  store.AccountID
 	cur atomic.Pointer[accountState]
 
+	fence   atomic.Pointer[fence]   // changes wait until it is released; the writer's to set
+	arrival atomic.Pointer[arrival] // the latest, of an account that comes from another store
+
 	mu struct {
 		sync.Mutex
 		handles map[*accountHandle]struct{}
@@ -36,6 +39,7 @@ type accountState struct {
 	names        *mailbox.Namespace
 	lastValidity uint32 // the highest UIDVALIDITY that was ever used
 	gone         bool
+	residence    store.Residence
 }
 
 // maxChanged is of how many mailboxes an account remembers when they have changed.
@@ -108,8 +112,8 @@ func (s *Store) Account(ctx context.Context, _ store.Actor, id store.AccountID) 
 	if err != nil {
 		return nil, err
 	}
-	if a.cur.Load().gone {
-		return nil, accountNotFound(id)
+	if err := a.here(); err != nil {
+		return nil, err
 	}
 	h := &accountHandle{a, make(chan struct{}, 1)}
 	a.addHandle(h)
@@ -152,13 +156,24 @@ func ring(bell chan struct{}) {
 	}
 }
 
-func (h *accountHandle) ID() store.AccountID           { return h.id }
-func (h *accountHandle) Bell() <-chan struct{}         { return h.bell }
-func (h *accountHandle) Namespace() *mailbox.Namespace { return h.cur.Load().names }
+func (h *accountHandle) ID() store.AccountID   { return h.id }
+func (h *accountHandle) Bell() <-chan struct{} { return h.bell }
+
+// Namespace has no names when the account has moved away.
+func (h *accountHandle) Namespace() *mailbox.Namespace {
+	s := h.cur.Load()
+	if s.residence.State == store.Moved {
+		return mailbox.NewNamespace(nil, nil)
+	}
+	return s.names
+}
 
 func (h *accountHandle) Refresh(ctx context.Context) (*mailbox.Namespace, error) {
 	if err := h.s.check(ctx); err != nil {
 		return nil, err
+	}
+	if h.cur.Load().residence.State == store.Moved {
+		return nil, movedAway(h.id)
 	}
 	return h.Namespace(), nil
 }

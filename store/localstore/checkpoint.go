@@ -92,7 +92,9 @@ func (s *Store) collectChanges() *changes {
 	clear(s.mu.dirtyBoxes)
 	n.accounts = make(map[*account]*accountState, len(s.mu.dirtyAccounts))
 	for a := range s.mu.dirtyAccounts {
-		n.accounts[a] = a.cur.Load()
+		if s.mu.accounts[a.id].Value() == a { // not one that is gone, whose ID has arrived again
+			n.accounts[a] = a.cur.Load()
+		}
 	}
 	clear(s.mu.dirtyAccounts)
 	n.live = maps.Clone(s.mu.live)

@@ -270,7 +270,7 @@ func (c *commit) run(t *tx) error {
 			continue
 		}
 		undo()
-		if _, is := isUnloaded(err); is || errors.Is(err, errOvertaken) {
+		if _, is := isUnloaded(err); is || errors.Is(err, errOvertaken) || isFenced(err) {
 			return err
 		}
 		return &store.OpError{Index: i, Ref: blame, Err: err}
@@ -368,10 +368,16 @@ func (p *pins) newest(ref store.Ref) *mailbox.Version {
 	return nil
 }
 
-// change makes a change, and pins what it asks for.
+// change makes a change, and pins what it asks for. It waits while the account is fenced.
 func (p *pins) change(ctx context.Context, account store.AccountID, adds bool, run func(*tx) error) error {
 	for {
 		err := p.s.change(ctx, account, adds, run)
+		if isFenced(err) {
+			if err := p.s.awaitFence(ctx, err); err != nil {
+				return err
+			}
+			continue
+		}
 		ref, is := isUnloaded(err)
 		if !is {
 			return err

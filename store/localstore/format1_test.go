@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -190,7 +191,7 @@ func TestNewer(t *testing.T) {
 	path := filepath.Join(log, "log", segmentName(0))
 	data, err := os.ReadFile(path)
 	must(t, err)
-	copy(data[len(segmentMagic):], "3")
+	copy(data[len(segmentMagic):], strconv.Itoa(segmentFormat+1))
 	binary.LittleEndian.PutUint32(data[56:], crc32.Checksum(data[:56], castagnoli))
 	must(t, os.WriteFile(path, data, 0o600))
 	refused(log)

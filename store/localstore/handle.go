@@ -28,16 +28,24 @@ func (s *Store) Open(ctx context.Context, _ store.Actor, ref store.Ref) (store.M
 	if err != nil {
 		return nil, err
 	}
+	return s.newHandle(b), nil
+}
+
+// newHandle returns a handle on a mailbox that is pinned.
+func (s *Store) newHandle(b *box) *handle {
 	h := &handle{box: b, bell: make(chan struct{}, 1)}
 	b.addHandle(h)
 	s.addHandle(h)
 	h.Hold(h.Version())
-	return h, nil
+	return h
 }
 
 // pinned returns a mailbox, which is pinned.
 func (s *Store) pinned(ref store.Ref) (*box, error) {
 	a, err := s.account(ref.Account)
+	if err == nil {
+		err = a.here()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +78,9 @@ func (b *box) Newest() *mailbox.Version { return b.cur.Load() }
 func (h *handle) Refresh(ctx context.Context) (*mailbox.Version, error) {
 	if err := h.box.account.s.check(ctx); err != nil {
 		return nil, err
+	}
+	if a := h.box.account; a.cur.Load().residence.State == store.Moved {
+		return nil, movedAway(a.id)
 	}
 	return h.Version(), nil
 }

@@ -182,7 +182,11 @@ func (s *accountState) encode() []byte {
 	for name := range s.names.Subscribed() {
 		subscribed = append(subscribed, name)
 	}
-	return appendStrings(b, subscribed)
+	b = appendStrings(b, subscribed)
+	if s.residence.State != store.InUse {
+		b = appendString(append(b, byte(s.residence.State)), s.residence.To)
+	}
+	return b
 }
 
 func parseAccountState(b []byte) (*accountState, bool) {
@@ -194,6 +198,9 @@ func parseAccountState(b []byte) (*accountState, bool) {
 		entries[i] = d.entry()
 	}
 	s.names = mailbox.NewNamespace(entries, decodeStrings[string](&d))
+	if d.i < len(b) {
+		s.residence = store.Residence{State: store.ResidenceState(d.byte()), To: d.string()}
+	}
 	return s, d.done()
 }
 

@@ -82,6 +82,7 @@ type Store struct {
 var (
 	_ store.Store  = (*Store)(nil)
 	_ store.Recent = (*Store)(nil)
+	_ store.Mover  = (*Store)(nil)
 )
 
 // Open opens the store in dir, which is made if need be, and recovers every change that was

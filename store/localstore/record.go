@@ -36,6 +36,10 @@ const (
 	kindStore
 	kindCopy
 	kindMoved
+	kindArriving // the first of format 3
+	kindNames
+	kindImport
+	kindResidence
 )
 
 func newRecord(kind byte) record {
@@ -72,6 +76,14 @@ func newRecord(kind byte) record {
 		return &copyRecord{}
 	case kindMoved:
 		return &movedRecord{}
+	case kindArriving:
+		return &arrivingRecord{}
+	case kindNames:
+		return &namesRecord{}
+	case kindImport:
+		return &importRecord{}
+	case kindResidence:
+		return &residenceRecord{}
 	}
 	return nil
 }
@@ -115,7 +127,8 @@ func (r *secretRecord) apply(t *tx) (int, error) {
 	return 1, nil
 }
 
-// userGoneRecord: a user and all mail of the account are removed.
+// userGoneRecord: a user and all mail of the account are removed; without a name an account that has
+// no user.
 type userGoneRecord struct {
 	account store.AccountID
 	name    string
@@ -132,7 +145,7 @@ func (r *userGoneRecord) decode(d *decoder) {
 }
 
 func (r *userGoneRecord) apply(t *tx) (int, error) {
-	a, err := t.account(r.account)
+	a, err := t.anyAccount(r.account)
 	if err != nil {
 		return 0, err
 	}
@@ -148,7 +161,9 @@ func (r *userGoneRecord) apply(t *tx) (int, error) {
 		t.removeBox(b)
 	}
 	t.accounts[a] = &accountState{names: mailbox.NewNamespace(nil, nil), gone: true}
-	t.users[r.name] = nil
+	if r.name != "" {
+		t.users[r.name] = nil
+	}
 	return 1, nil
 }
 

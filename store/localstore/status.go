@@ -18,6 +18,9 @@ func (s *Store) meta(ctx context.Context, ref store.Ref) (boxMeta, error) {
 	}
 	defer s.unread()
 	a, err := s.account(ref.Account)
+	if err == nil {
+		err = a.here()
+	}
 	if err != nil {
 		return boxMeta{}, err
 	}

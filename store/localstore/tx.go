@@ -96,7 +96,26 @@ type unloadedError struct{ store.Ref }
 
 func (e unloadedError) Error() string { return fmt.Sprintf("mailbox %d is not loaded", e.Mailbox) }
 
+// account returns an account that may be changed.
 func (t *tx) account(id store.AccountID) (*account, error) {
+	a, err := t.anyAccount(id)
+	if err != nil {
+		return nil, err
+	}
+	switch t.state(a).residence.State {
+	case store.Moved:
+		return nil, movedAway(id)
+	case store.Arriving:
+		return nil, accountNotFound(id)
+	}
+	if f := a.fence.Load(); f != nil {
+		return nil, fencedError{f.released}
+	}
+	return a, nil
+}
+
+// anyAccount returns an account that may also be on its way from another store, or have moved.
+func (t *tx) anyAccount(id store.AccountID) (*account, error) {
 	a := t.newAccounts[id]
 	if a == nil {
 		var err error

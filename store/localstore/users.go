@@ -127,6 +127,11 @@ func (s *Store) SetSecret(ctx context.Context, name string, secret []byte) error
 		if err != nil {
 			return err
 		}
+		if a, err := t.anyAccount(u.ID); err != nil {
+			return err
+		} else if t.state(a).residence.State == store.Moved {
+			return movedAway(u.ID)
+		}
 		_, err = t.do(&secretRecord{u.ID, name, secret})
 		return err
 	})

@@ -54,6 +54,7 @@ type names struct {
 	namespace *mailbox.Namespace
 	seq       int64 // as in the database
 	gone      bool
+	moved     bool // and gone: to another cell or store
 }
 
 // maxChanged is of how many mailboxes an account remembers when they have changed.
@@ -178,6 +179,9 @@ func (a *account) publish(n *names) {
 				a.noteDeleted(old, n)
 				a.ring()
 			}
+			if n.moved {
+				a.cell.ringBoxes(a.id)
+			}
 			return
 		}
 	}
@@ -206,6 +210,9 @@ func (a *account) refresh(ctx context.Context) error {
 			r, err = scanAccount(conn.QueryRow(ctx, selectAccount, int64(a.id)))
 		}
 		switch {
+		case err == nil && r.state == stateMoved:
+			a.publish(&names{namespace: mailbox.NewNamespace(nil, nil), gone: true, moved: true})
+			return movedAway(a.id)
 		case notFound(err) || err == nil && r.state != stateInUse && r.state != stateFenced:
 			if a.cur.Load() == nil {
 				return accountNotFound(a.id)

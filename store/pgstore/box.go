@@ -135,6 +135,8 @@ func (b *box) readKnown(ctx context.Context, conn *pgx.Conn) (*known, error) {
 		return deleted()
 	case err != nil:
 		return nil, err
+	case h.state == stateMoved:
+		return nil, movedAway(b.account)
 	case old != nil && old.epoch == max(epoch, h.epoch) && old.version.HighestModSeq >= h.counts.HighestModSeq:
 		return old, nil
 	}

@@ -48,8 +48,8 @@ type copyOf struct {
 // missingCopy is one that has to be made before the commit can be.
 type missingCopy struct {
 	copyOf
-	email *newEmail
-	to    store.AccountID
+	email    *newEmail // nil: one that is there
+	from, to store.AccountID
 }
 
 var (
@@ -153,14 +153,17 @@ func (c *cell) commit(ctx context.Context, ops []store.Op) ([]store.Outcome, err
 	if !made {
 		c.forget(m.objects...)
 	}
+	if errors.Is(err, errNotPrepared) {
+		err = unavailable(err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return m.outcomes, nil
 }
 
-// prepareRounds is how often the copies of a commit are prepared, when its source changes meanwhile,
-// besides once for each operation, which may copy what the one before it has made.
+// prepareRounds is how often copies are prepared when the source changes meanwhile, besides once for
+// each operation of the commit.
 const prepareRounds = 3
 
 // take makes the bodies of a commit its own, and emails of them.
@@ -282,6 +285,9 @@ func (c *cell) runGroup(ctx context.Context, commits []*commit, pass bool) (held
 		for {
 			var need errNeedFull
 			err := c.db.with(ctx, groupTimeout, g.try)
+			if errors.Is(err, errFenced) {
+				return errors.Join(err, c.unfenceLapsed(ctx, g.commits))
+			}
 			if !errors.As(err, &need) {
 				return err
 			}
@@ -386,12 +392,15 @@ func (g *group) lock(d *draft, b *pgx.Batch) {
 	d.lock(b, sortedSet(naming), sortedRefs(refs), g.pass)
 }
 
-// hold takes the commits whose mailboxes could not be locked out of the group.
+// hold takes the commits whose mailboxes could not be locked, or must not be changed, out of the group.
 func (g *group) hold(d *draft) {
 	g.pass = false // whatever becomes of this attempt, the next one is of the same commits
 	var made []*commit
 	for _, m := range g.commits {
-		if slices.ContainsFunc(m.refs, func(ref store.Ref) bool { _, ok := d.boxes[ref]; return !ok }) {
+		if slices.ContainsFunc(m.refs, func(ref store.Ref) bool {
+			b, ok := d.boxes[ref]
+			return !ok || b.head.state != stateInUse
+		}) {
 			g.held = append(g.held, m)
 		} else {
 			made = append(made, m)
@@ -511,60 +520,35 @@ func (c *cell) publish(ctx context.Context, d *draft) {
 	}
 }
 
-// prepareCopies makes what is copied to other accounts ready: outside every lock, from what the source
-// has now. What comes between makes it be done again.
+// prepareCopies makes what is to be copied to other accounts ready, outside every lock: what the commit
+// has found missing when it was tried.
 func (c *cell) prepareCopies(ctx context.Context, m *commit) error {
-	for i, op := range m.ops {
-		p, ok := op.(*store.Copy)
-		if !ok || p.From.Account == p.To.Account {
-			continue
-		}
-		if m.copies == nil {
-			m.copies = map[copyOf]*newEmail{}
-		}
-		if err := c.prepareCopy(ctx, m, i, p); err != nil && !errors.Is(err, store.ErrNotFound) {
-			return err
-		}
+	if m.copies == nil {
+		m.copies = map[copyOf]*newEmail{}
 	}
 	for _, x := range m.missing {
-		e := *x.email
-		if err := c.copyObject(ctx, m, &e, x.to); err != nil {
-			return err
-		}
-		m.copies[x.copyOf] = &e
-	}
-	m.missing = nil
-	return nil
-}
-
-func (c *cell) prepareCopy(ctx context.Context, m *commit, index int, op *store.Copy) error {
-	b := c.box(op.From)
-	defer c.release(b)
-	if err := b.open(ctx); err != nil {
-		return err
-	}
-	for _, r := range b.Newest().RowsByUID(op.UIDs) {
-		k := copyOf{op: index, ref: r.Ref}
-		if m.copies[k] != nil {
-			continue
-		}
-		e, err := c.copyEmail(ctx, m, emailRef{op.From.Account, r.Ref}, op.To.Account)
+		e, err := c.copyEmail(ctx, m, &x)
 		if errors.Is(err, store.ErrGone) {
 			continue // expunged, and swept away: the commit will not find it either
 		}
 		if err != nil {
 			return err
 		}
-		m.copies[k] = e
+		m.copies[x.copyOf] = e
 	}
+	m.missing = nil
 	return nil
 }
 
 // copyEmail makes a copy of an email for another account.
-func (c *cell) copyEmail(ctx context.Context, m *commit, from emailRef, to store.AccountID) (*newEmail, error) {
-	e, err := c.readEmail(ctx, from)
+func (c *cell) copyEmail(ctx context.Context, m *commit, x *missingCopy) (*newEmail, error) {
+	if x.email != nil {
+		e := *x.email
+		return &e, c.copyObject(ctx, m, &e, x.to)
+	}
+	e, err := c.readEmail(ctx, emailRef{x.from, x.ref})
 	if err == nil && e.blob != nil {
-		err = c.copyObject(ctx, m, e, to)
+		err = c.copyObject(ctx, m, e, x.to)
 	}
 	return e, err
 }

@@ -156,6 +156,9 @@ func (s *Store) DeleteUser(ctx context.Context, name string) error {
 		return err
 	}
 	c := s.cell(cellName)
+	if _, moved := movedTo(cellName); moved {
+		return s.deleteMoved(ctx, u)
+	}
 	if c == nil {
 		return fmt.Errorf("pgstore: user %q is in cell %q, which this machine's configuration does not have", name, cellName)
 	}

@@ -565,18 +565,17 @@ func (d *draft) foreign(c *commit, index int, op *store.Copy, from *mailbox.Vers
 	for _, r := range from.RowsByUID(set) {
 		// One that is new is known, but an object has one owner.
 		email := d.emails[emailRef{op.From.Account, r.Ref}]
-		if email == nil {
-			email = c.copies[copyOf{op: index, ref: r.Ref}]
-		} else if email.blob != nil {
-			k := copyOf{op: index, object: *email.blob}
+		if email == nil || email.blob != nil {
+			k := copyOf{op: index, ref: r.Ref}
+			if email != nil {
+				k = copyOf{op: index, object: *email.blob}
+			}
 			if c.copies[k] == nil {
-				c.missing = append(c.missing, missingCopy{k, email, op.To.Account})
+				c.missing = append(c.missing, missingCopy{k, email, op.From.Account, op.To.Account})
+				ready = false
+				continue
 			}
 			email = c.copies[k]
-		}
-		if email == nil {
-			ready = false
-			continue
 		}
 		refs[r.Ref] = newRef()
 		d.emails[emailRef{op.To.Account, refs[r.Ref]}] = email

@@ -144,13 +144,18 @@ func (h *hints) run() {
 	for {
 		select {
 		case <-h.wake:
+			h.publish()
 		case <-h.ctx.Done():
+			h.publish() // whoever closes the store has perhaps just changed something
 			return
 		}
-		for octets := h.take(); octets != nil; octets = h.take() {
-			if err := h.transport.publish(octets); err != nil && h.ctx.Err() == nil {
-				h.cell.log.Warn("telling other machines what has changed", "err", err)
-			}
+	}
+}
+
+func (h *hints) publish() {
+	for octets := h.take(); octets != nil; octets = h.take() {
+		if err := h.transport.publish(octets); err != nil && h.ctx.Err() == nil {
+			h.cell.log.Warn("telling other machines what has changed", "err", err)
 		}
 	}
 }
@@ -185,7 +190,7 @@ func (h *hints) heard(b boxHint) {
 	if b.ref.Mailbox == 0 {
 		if a := c.knownAccount(b.ref.Account); a != nil && a.cur.Load() != nil {
 			h.look(func() {
-				if err := a.refresh(h.ctx); err != nil && h.ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) {
+				if err := a.refresh(h.ctx); err != nil && h.ctx.Err() == nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrMoved) {
 					c.log.Warn("reading names that another machine has changed", "err", err)
 				}
 			})

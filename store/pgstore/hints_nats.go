@@ -44,4 +44,9 @@ func (t *natsTransport) publish(octets []byte) error {
 	return nil // what is lost while there is no connection is found out when there is one
 }
 
-func (t *natsTransport) close() { t.conn.Close() }
+func (t *natsTransport) close() {
+	if t.conn.IsConnected() {
+		_ = t.conn.FlushTimeout(time.Second)
+	}
+	t.conn.Close()
+}

@@ -97,7 +97,7 @@ func (n *notifications) alive(ctx context.Context, conn *pgx.Conn) bool {
 }
 
 func (n *notifications) publish(octets []byte) error {
-	ctx, cancel := context.WithTimeout(n.h.ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(n.h.ctx), answerTimeout)
 	defer cancel()
 	if n.out == nil || n.out.IsClosed() {
 		conn, err := pgx.ConnectConfig(ctx, n.config)

@@ -53,6 +53,8 @@ type Options struct {
 	// TrashAfter is how long what nobody refers to any more is kept: at least as long as one may
 	// want to restore the database to an earlier moment. Default 14 days.
 	TrashAfter time.Duration
+
+	step func(name string) error // lets tests end a move
 }
 
 // CellConfig is a database and an object store.
@@ -97,6 +99,7 @@ type Store struct {
 var (
 	_ store.Store  = (*Store)(nil)
 	_ store.Recent = (*Store)(nil)
+	_ store.Mover  = (*Store)(nil)
 )
 
 // maxPlaces is of how many accounts it is remembered where they are.
@@ -197,6 +200,9 @@ func (s *Store) place(ctx context.Context, id store.AccountID) (*cell, error) {
 	if err != nil {
 		return nil, err
 	}
+	if _, moved := movedTo(name); moved {
+		return nil, movedAway(id)
+	}
 	c := s.cell(name)
 	if c == nil {
 		return nil, fmt.Errorf("pgstore: account %d is in cell %q, which this machine's configuration does not have", id, name)
@@ -241,12 +247,18 @@ func (s *Store) forgetPlace(id store.AccountID, err error) error {
 
 // Account implements store.Mail.
 func (s *Store) Account(ctx context.Context, _ store.Actor, id store.AccountID) (store.Account, error) {
-	c, err := s.place(ctx, id)
-	if err != nil {
-		return nil, err
+	for {
+		known := s.knownPlace(id)
+		c, err := s.place(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		a, err := c.openAccount(ctx, id)
+		if s.forgetPlace(id, err) == nil || c != known || !errors.Is(err, store.ErrMoved) {
+			return a, err
+		}
+		// It was there when somebody last asked; the directory knows where it is now.
 	}
-	a, err := c.openAccount(ctx, id)
-	return a, s.forgetPlace(id, err)
 }
 
 // Open implements store.Mail.

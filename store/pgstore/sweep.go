@@ -191,11 +191,14 @@ func (c *cell) sweepAccounts(ctx context.Context) error {
 	return nil
 }
 
+// isLeftBehind is a condition: the account has not come back meanwhile.
+const isLeftBehind = `EXISTS (SELECT FROM account a WHERE a.account_id = $1 AND a.state IN (2, 3))`
+
 // sweepAccount removes an account: its messages, its emails by way of the trash, and at last itself.
 func (c *cell) sweepAccount(ctx context.Context, account int64) error {
 	for _, table := range []string{"message", "mailbox", "subscription", "expunged", "changed", "done"} {
 		err := c.db.write(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, `DELETE FROM `+table+` WHERE account_id = $1`, account)
+			_, err := conn.Exec(ctx, `DELETE FROM `+table+` WHERE account_id = $1 AND `+isLeftBehind, account)
 			return err
 		})
 		if err != nil {
@@ -205,7 +208,7 @@ func (c *cell) sweepAccount(ctx context.Context, account int64) error {
 	for ctx.Err() == nil {
 		var refs []int64
 		err := c.db.write(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-			rows, err := conn.Query(ctx, `INSERT INTO trash (account_id, ref) SELECT account_id, ref FROM email WHERE account_id = $1 LIMIT $2
+			rows, err := conn.Query(ctx, `INSERT INTO trash (account_id, ref) SELECT account_id, ref FROM email WHERE account_id = $1 AND `+isLeftBehind+` LIMIT $2
 				ON CONFLICT (account_id, ref) DO UPDATE SET at = now() RETURNING ref`, account, sweepBatch)
 			if err != nil {
 				return err

@@ -1,8 +1,8 @@
-// Package admin is the administration of a server's data: its commands (user, import), and the two
+// Package admin is the administration of a server's data: its commands, and the two
 // ways in which they reach the data. While the server runs it is the only one that may open the
 // store, so they ask it, through a socket in the data folder; otherwise they open the store.
 //
-// store.go alone works with what is in the store.
+// store.go and move_store.go alone work with what is in the store.
 package admin
 
 import (
@@ -25,7 +25,7 @@ import (
 
 // Commands returns the commands that administer a server's data.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{newUser(), newImport(), newDataServer()}
+	return []*cobra.Command{newUser(), newImport(), newStore(), newCheck(), newDataServer()}
 }
 
 // API is what can be done to a server's data. Its errors are for people at a terminal.
@@ -39,6 +39,9 @@ type API interface {
 	// one. A message that its mailbox held before the import is left out. done is told what has been
 	// made durable since the last call.
 	Import(ctx context.Context, user string, boxes []ImportBox, next func() (int, *mailfile.Message, error), done func(ImportProgress)) error
+	// Move moves users to another store. report is told how far it is, and what became of each. An
+	// error ends it; who was moved stays moved.
+	Move(ctx context.Context, r MoveRequest, report func(MoveReport)) error
 	Close() error
 }
 
@@ -61,6 +64,7 @@ type UserInfo struct {
 	Mailboxes int    `json:"mailboxes"`
 	Messages  int64  `json:"messages"`
 	Bytes     int64  `json:"bytes"`
+	Moved     bool   `json:"moved,omitempty"` // to another store
 }
 
 // SocketName is the name of a running server's socket in its data folder.

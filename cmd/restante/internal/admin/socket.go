@@ -15,6 +15,7 @@ import (
 //	POST   /import?user=U               []ImportBox as a line of JSON; for each message messageHeader
 //	                                    as a line of JSON, then its octets; the answer is a line of
 //	                                    importAnswer for each batch
+//	POST   /move                        MoveRequest; the answer is a line of moveAnswer now and then
 //
 // An error is a status of 400 or above and its text, or a last line {"error"}.
 

@@ -67,6 +67,7 @@ func Handler(a API, log *slog.Logger) http.Handler {
 		h.answer(w, name, "user removed", "user not removed", a.RemoveUser(r.Context(), name))
 	})
 	mux.HandleFunc("POST /import", h.importMessages)
+	mux.HandleFunc("POST /move", h.move)
 	return mux
 }
 

@@ -123,7 +123,9 @@ func (a *storeAPI) Users(ctx context.Context) ([]UserInfo, error) {
 	infos := make([]UserInfo, 0, len(users))
 	for _, u := range users {
 		info, err := a.userInfo(ctx, u)
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, store.ErrMoved) {
+			info = UserInfo{Name: u.Name, Moved: true}
+		} else if errors.Is(err, store.ErrNotFound) {
 			continue // removed since
 		} else if err != nil {
 			return nil, err

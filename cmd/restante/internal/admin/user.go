@@ -102,6 +102,10 @@ func newUserLs(data *dataFlags) *cobra.Command {
 			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "USER\tMAILBOXES\tMESSAGES\tBYTES")
 			for _, u := range users {
+				if u.Moved {
+					fmt.Fprintf(w, "%s\tmoved\t\t\n", u.Name)
+					continue
+				}
 				fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", u.Name, u.Mailboxes, u.Messages, u.Bytes)
 			}
 			return w.Flush()

@@ -21,9 +21,9 @@ import (
 	"restante/store/pgstore"
 )
 
-// Store is a store that a server can use.
+// Store is a store that a server can use, and that accounts can leave for another.
 type Store interface {
-	store.Store
+	store.Movable
 	// Err says why it takes no changes, or nil.
 	Err() error
 }
@@ -33,6 +33,8 @@ type Shared interface {
 	Store
 	// SharedKey returns random octets that all machines know by a name; the first to ask makes them.
 	SharedKey(ctx context.Context, name string, octets int) ([]byte, error)
+	// Cell returns the part of it that takes accounts into one cell.
+	Cell(name string) (store.Movable, error)
 }
 
 // Open opens the store.
