@@ -68,7 +68,8 @@ var allowed = map[string][]string{
 	"cmd/restante/internal/mailstore": {"blob", "blob/fsblob", "blob/s3blob", "store", "store/localstore", "store/pgstore",
 		"cmd/restante/internal/cli", "cmd/restante/internal/config"},
 
-	"cluster/proxy": {},
+	"cluster/proxy":     {},
+	"cluster/faulttest": {},
 
 	"bench":     {"..."},
 	"peers/...": {"..."},
