@@ -42,14 +42,12 @@ func Folders(dir string) ([]Folder, error) {
 	if !IsMaildir(dir) {
 		return nil, nil
 	}
-	folders := []Folder{{Dir: dir}}
-	if !exists(dir, maildirFolder) { // else it is a subfolder itself, and has none
-		below, err := maildirFolders(dir)
-		if err != nil {
-			return nil, err
-		}
-		folders = append(folders, below...)
+	// A file maildirfolder says nothing here: Dovecot puts it into INBOX as well as into subfolders.
+	folders, err := maildirFolders(dir)
+	if err != nil {
+		return nil, err
 	}
+	folders = append([]Folder{{Dir: dir}}, folders...)
 	subscribed, err := subscriptions(dir)
 	if err != nil || subscribed == nil {
 		return folders, err

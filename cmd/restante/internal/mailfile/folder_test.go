@@ -99,9 +99,9 @@ func TestFolders(t *testing.T) {
 			"cur/1": "A: 1", "Lists/Go/cur/2": "A: 2", "Lists/Go/K&APY-ln/cur/": "", "courierimapkeywords/": "", "Lists/Go/tmp/": "",
 			"v1.2/cur/": "", "subscriptions": "Lists/Go\nv1.2\n",
 		}, []string{`"" false A: 1[]`, `"Lists/Go" true A: 2[]`, `"Lists/Go/Köln" false`, `"v1.2" true`}},
-		"subfolder": {map[string]string{
+		"marked as a subfolder": {map[string]string{ // as Dovecot marks INBOX
 			"cur/1": "A: 1", "maildirfolder": "", ".Other/cur/": "",
-		}, []string{`"" A: 1[]`}},
+		}, []string{`"" A: 1[]`, `"Other"`}},
 		"Cyrus": {map[string]string{
 			"cyrus.header": "", "cyrus.index": "", "cyrus.cache": "", "10.": "A: 10", "9.": "A: 9", "x.": "no",
 			"Lists/Go^1/cyrus.index": "", "Lists/Go^1/1.": "A: 1", "K&APY-ln/cyrus.header": "",
