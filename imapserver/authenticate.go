@@ -8,6 +8,7 @@ import (
 	"restante/auth"
 	"restante/auth/sasl"
 	"restante/imapwire"
+	"restante/internal/deepstack"
 )
 
 var authenticateExtension = extension{
@@ -56,7 +57,7 @@ func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {
 	for {
 		var challenge []byte
 		var done bool
-		err := c.onOtherStack(func() (err error) {
+		err := deepstack.Run(func() (err error) {
 			if challenge, done, err = exchange.Next(response); err != nil {
 				return c.authFailure(exchange.Name(), err)
 			}

@@ -3,9 +3,7 @@ package imapserver
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
-	"runtime/debug"
 	"strings"
 	"unicode"
 
@@ -13,6 +11,7 @@ import (
 	"restante/auth/sasl"
 	"restante/imap"
 	"restante/imapwire"
+	"restante/internal/deepstack"
 	"restante/store"
 )
 
@@ -36,7 +35,7 @@ func runLogin(c *conn, cmd *imapwire.Login) error {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, c.s.limits.AuthTimeout)
 	defer cancel()
-	return c.onOtherStack(func() error {
+	return deepstack.Run(func() error {
 		user, err := c.s.Auth.Password(ctx, c.addr, cmd.User, cmd.Password)
 		if err != nil {
 			return c.authFailure(cmd.User, err)
@@ -113,26 +112,4 @@ func (c *conn) enter(user store.User) error {
 	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
 	c.completion = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
 	return nil
-}
-
-// onOtherStack runs a step of a login and returns when it is done. It is done on another goroutine, only
-// so that the stack of this one does not grow: a login goes deep into the store, and a stack that has
-// grown stays with the connection, which may do nothing but IDLE for the rest of its days.
-func (c *conn) onOtherStack(step func() error) (err error) {
-	done := make(chan struct{})
-	var panicked error
-	go func() {
-		defer close(done)
-		defer func() {
-			if p := recover(); p != nil {
-				panicked = fmt.Errorf("%v\n%s", p, debug.Stack())
-			}
-		}()
-		err = step()
-	}()
-	<-done
-	if panicked != nil {
-		panic(panicked) // serve logs it and ends the connection
-	}
-	return err
 }

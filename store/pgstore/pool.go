@@ -12,6 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"restante/internal/deepstack"
 )
 
 // Limits of time. They bound how long a dead or frozen server is waited for; a healthy one never
@@ -125,8 +127,12 @@ func withoutSecret(err error) error {
 }
 
 // with runs f on a connection. f gets a context that ends in limit: a server that does not answer is
-// taken for dead, and the connection closed.
+// taken for dead, and the connection closed. pgx goes deep, which the sessions that wait are spared.
 func (db *database) with(ctx context.Context, limit time.Duration, f func(context.Context, *pgx.Conn) error) error {
+	return deepstack.Run(func() error { return db.withHere(ctx, limit, f) })
+}
+
+func (db *database) withHere(ctx context.Context, limit time.Duration, f func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	conn, err := db.pool.Acquire(ctx)
