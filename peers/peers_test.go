@@ -17,10 +17,15 @@ import (
 
 const user, password = "ann", "correct horse"
 
-// start runs a server with one user.
+// start runs a server with one user, or two servers on one store.
 func start(t *testing.T) *servertest.Server {
 	t.Helper()
-	s := servertest.Start(t, filepath.Join(t.TempDir(), "data"))
+	var s *servertest.Server
+	if os.Getenv(onNodes) == "1" {
+		s = startNodes(t)
+	} else {
+		s = servertest.Start(t, filepath.Join(t.TempDir(), "data"))
+	}
 	s.AddUser(t, user, password)
 	return s
 }
