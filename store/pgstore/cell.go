@@ -69,10 +69,7 @@ func openCell(ctx context.Context, o *Options, config CellConfig) (*cell, error)
 			c.db.pool.Close()
 		}
 	}()
-	if err := c.db.pool.Ping(ctx); err != nil {
-		return nil, fmt.Errorf("pgstore: the database of cell %s cannot be reached: %w", config.Name, withoutSecret(err))
-	}
-	if err := migrate(ctx, c.db.pool.Config().ConnConfig, c.log); err != nil {
+	if err := c.db.prepare(ctx, "the database of cell "+config.Name, c.log); err != nil {
 		return nil, err
 	}
 	if err := c.blobs.Check(ctx); err != nil {

@@ -19,6 +19,8 @@ import (
 const (
 	codeUniqueViolation = "23505"
 	codeReadOnly        = "25006" // the leader is a standby now
+	codeNoPrivilege     = "42501"
+	codeNoSchema        = "3F000"
 )
 
 func isCode(err error, code string) bool {

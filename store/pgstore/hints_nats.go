@@ -23,7 +23,10 @@ func openNATS(h *hints, servers string) (transport, error) {
 				log.Warn("NATS is gone; changes of other machines are heard of late until it is back", "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { h.lost() }))
+		nats.ReconnectHandler(func(*nats.Conn) {
+			log.Info("NATS is there")
+			h.lost()
+		}))
 	if err != nil {
 		return nil, badHints(fmt.Errorf("NATS: %w", err))
 	}
@@ -33,7 +36,9 @@ func openNATS(h *hints, servers string) (transport, error) {
 		return nil, badHints(err)
 	}
 	// A server that is there hears of the subscription before the first change is made.
-	_ = conn.FlushTimeout(2 * time.Second)
+	if err := conn.FlushTimeout(2 * time.Second); err != nil {
+		log.Warn("NATS cannot be reached; changes of other machines are heard of late until it is there", "err", err)
+	}
 	return t, nil
 }
 

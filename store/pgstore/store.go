@@ -137,10 +137,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, err
 		}
 		s.directory, s.own = db, true
-		if err := db.pool.Ping(ctx); err != nil {
-			return nil, fmt.Errorf("pgstore: the directory's database cannot be reached: %w", withoutSecret(err))
-		}
-		if err := migrate(ctx, db.pool.Config().ConnConfig, o.Log); err != nil {
+		if err := db.prepare(ctx, "the directory's database", o.Log); err != nil {
 			return nil, err
 		}
 	}
