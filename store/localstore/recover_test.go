@@ -149,6 +149,7 @@ func TestEveryTruncation(t *testing.T) {
 				}
 			}
 			must(t, s.Close())
+			must(t, os.RemoveAll(d)) // thousands of reserves would fill the disk
 		}
 	}
 }
