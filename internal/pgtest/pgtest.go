@@ -46,7 +46,7 @@ func Run(m interface{ Run() int }) int {
 		}
 		return m.Run() // Database skips
 	}
-	s, err := start(bin)
+	s, err := start(bin, false)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -114,26 +114,29 @@ func version(path string) int {
 	return n
 }
 
-// server is a running PostgreSQL.
+// server is a PostgreSQL and its folder.
 type server struct {
-	dir    string
-	cmd    *exec.Cmd
-	log    bytes.Buffer
-	ended  chan struct{}
-	caller *syscall.SysProcAttr
+	dir, bin string
+	durable  bool // what it says was committed survives its processes
+	cmd      *exec.Cmd
+	log      bytes.Buffer
+	ended    chan struct{} // closed when all processes have
+	caller   *syscall.SysProcAttr
 }
 
 func (s *server) address() string {
 	return "postgres:///postgres?user=postgres&host=" + url.QueryEscape(s.dir)
 }
 
+func (s *server) data() string { return filepath.Join(s.dir, "data") }
+
 // start makes a database cluster and runs a server on it.
-func start(bin string) (_ *server, err error) {
+func start(bin string, durable bool) (_ *server, err error) {
 	dir, err := os.MkdirTemp("", "pg") // short: the socket's path must be
 	if err != nil {
 		return nil, err
 	}
-	s := &server{dir: dir, ended: make(chan struct{}), caller: &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}}
+	s := &server{dir: dir, bin: bin, durable: durable, caller: &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}}
 	defer func() {
 		if err != nil {
 			os.RemoveAll(dir)
@@ -144,31 +147,41 @@ func start(bin string) (_ *server, err error) {
 			return nil, err
 		}
 	}
-	data := filepath.Join(dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-N")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-N")
 	initdb.Dir, initdb.SysProcAttr = dir, s.caller
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("pgtest: initdb: %w\n%s", err, out)
 	}
-	s.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off",
+	return s, s.run()
+}
+
+// run starts the server's processes, and returns when they answer.
+func (s *server) run() error {
+	fsync := "fsync=off"
+	if s.durable {
+		fsync = "fsync=on"
+	}
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", fsync,
 		"-c", "max_connections=300", "-c", "shared_buffers=64MB", "-c", "autovacuum_naptime=20s", "-c", "max_wal_size=256MB")
-	s.cmd.Dir, s.cmd.SysProcAttr = dir, s.caller
+	s.cmd.Dir, s.cmd.SysProcAttr = s.dir, s.caller
 	s.cmd.Stdout, s.cmd.Stderr = &s.log, &s.log
 	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("pgtest: %w", err)
+		return fmt.Errorf("pgtest: %w", err)
 	}
+	ended := make(chan struct{})
+	s.ended = ended
 	go func() {
-		s.cmd.Wait()
-		close(s.ended)
+		s.cmd.Wait() // also until nobody can write to the log any more: until all processes have ended
+		close(ended)
 	}()
 	for exec.Command("psql", "-X", "-q", "-c", "", s.address()).Run() != nil {
 		select {
-		case <-s.ended:
-			return nil, errors.New("pgtest: the server ended:\n" + s.log.String())
+		case <-ended:
+			return errors.New("pgtest: the server ended:\n" + s.log.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // become has the server's programs run as another user, to whom the folder is given.

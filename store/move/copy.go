@@ -73,7 +73,10 @@ func (c *copying) pass(ctx context.Context) (messages int, err error) {
 	for _, b := range c.boxes {
 		n, err := c.copyBox(ctx, b)
 		if errors.Is(err, store.ErrNotFound) {
-			// It was deleted since; the next pass knows.
+			// It was deleted since, and the next pass knows, unless it is the arrival that was discarded.
+			if err := c.stillOurs(ctx); err != nil {
+				return messages, err
+			}
 			return max(messages, few+1), nil
 		}
 		if err != nil {
@@ -82,6 +85,11 @@ func (c *copying) pass(ctx context.Context) (messages int, err error) {
 		messages += n
 	}
 	return messages, nil
+}
+
+// stillOurs fails when somebody else has begun to take the account in, or has given the move up.
+func (c *copying) stillOurs(ctx context.Context) error {
+	return c.arrival.SetNames(ctx, c.names, c.lastValidity)
 }
 
 // copyNames makes the target's names what they are, and opens the mailboxes that are new.

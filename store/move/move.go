@@ -212,6 +212,10 @@ func (c *copying) handOver(ctx context.Context) (done bool, err error) {
 	}
 	// From here on it is not abandoned, whatever ctx does.
 	ctx = context.WithoutCancel(ctx)
+	// An arrival that is another's now cannot be accepted: then the account must not leave (see Abort).
+	if err := c.stillOurs(ctx); err != nil {
+		return false, err
+	}
 	if j.Within {
 		if err := j.step("relocate"); err != nil {
 			return false, err

@@ -46,6 +46,25 @@ type cellMover struct {
 	cell *cell
 }
 
+// Residence implements store.Mover: of an account that is in another cell, what this one has of it.
+func (m *cellMover) Residence(ctx context.Context, id store.AccountID) (r store.Residence, err error) {
+	name, err := m.directoryCell(ctx, id)
+	if err != nil || name == m.cell.name {
+		return m.Store.Residence(ctx, id)
+	}
+	row, err := m.cell.accountRow(ctx, id)
+	switch {
+	case err != nil:
+	case row.state == stateDeleted:
+		err = accountNotFound(id)
+	case row.state == stateMoved:
+		r.State = store.Moved
+	default:
+		r.State = store.Arriving
+	}
+	return r, err
+}
+
 // Arrive takes an account in that is in another cell of the same directory.
 func (m *cellMover) Arrive(ctx context.Context, id store.AccountID) (store.Arrival, error) {
 	name, err := m.directoryCell(ctx, id)

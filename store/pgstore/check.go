@@ -62,6 +62,7 @@ type checker struct {
 	report  func(error)
 	places  map[int64]string // the cells of the users' accounts, as the directory says
 	names   map[int64]string // of the users
+	found   *[]error         // by what is being done and may have to be done again
 }
 
 // problem reports what is wrong with an account.
@@ -70,7 +71,34 @@ func (c *checker) problem(cell *cell, account int64, format string, args ...any)
 	if name := c.names[account]; name != "" {
 		who += fmt.Sprintf(" (%s)", name)
 	}
-	c.report(fmt.Errorf("cell %s, %s: "+format, append([]any{cell.name, who}, args...)...))
+	c.tell(fmt.Errorf("cell %s, %s: "+format, append([]any{cell.name, who}, args...)...))
+}
+
+// tell reports something, unless it was found by something that may have to be done again: then that
+// is waited for.
+func (c *checker) tell(err error) {
+	if c.found == nil {
+		c.report(err)
+		return
+	}
+	*c.found = append(*c.found, err)
+}
+
+// attempt wraps what is done again when it fails: what it tells and counts is that of the last time.
+func (c *checker) attempt(f func(context.Context, *pgx.Conn) error) func(context.Context, *pgx.Conn) error {
+	before := c.Checked
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		var found []error
+		c.Checked, c.found = before, &found
+		err := f(ctx, conn)
+		c.found = nil
+		if err == nil {
+			for _, x := range found {
+				c.report(x)
+			}
+		}
+		return err
+	}
 }
 
 func (c *checker) progress() {
@@ -81,10 +109,9 @@ func (c *checker) progress() {
 
 // directory reads the users, and looks whether their cells are configured.
 func (c *checker) directory(ctx context.Context) error {
-	return c.store.directory.read(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+	return c.store.directory.read(ctx, c.attempt(func(ctx context.Context, conn *pgx.Conn) error {
 		clear(c.places)
 		clear(c.names)
-		c.Users = 0
 		rows, err := conn.Query(ctx, `SELECT name, account_id, cell FROM users`)
 		if err != nil {
 			return err
@@ -95,12 +122,12 @@ func (c *checker) directory(ctx context.Context) error {
 			c.Users++
 			c.names[id], c.places[id] = name, cell
 			if _, moved := movedTo(cell); !moved && c.store.cell(cell) == nil {
-				c.report(fmt.Errorf("user %q is in cell %q, which the configuration does not have", name, cell))
+				c.tell(fmt.Errorf("user %q is in cell %q, which the configuration does not have", name, cell))
 			}
 			return nil
 		})
 		return err
-	})
+	}))
 }
 
 // look reads something that takes long.
@@ -108,7 +135,8 @@ func (c *checker) look(ctx context.Context, cell *cell, f func(context.Context, 
 	if err := cell.open(ctx); err != nil {
 		return err
 	}
-	return cell.db.retry(ctx, func(ctx context.Context) error { return cell.db.with(ctx, checkTimeout, f) })
+	again := c.attempt(f)
+	return cell.db.retry(ctx, func(ctx context.Context) error { return cell.db.with(ctx, checkTimeout, again) })
 }
 
 // objectID is the random part of a key.

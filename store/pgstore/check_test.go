@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -166,4 +168,39 @@ func fillForCheck(t *testing.T, s *Store, large string) {
 	if _, err := s.Commit(ctx, store.System, &store.Expunge{Mailbox: inbox, UIDs: imap.UIDs(3), Undeleted: true}); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestCheckInterrupted cuts a connection at each message of the server's, and wants Check to tell and
+// count everything once all the same.
+func TestCheckInterrupted(t *testing.T) {
+	database := pgtest.Database(t, t.TempDir())
+	var left atomic.Int64 // messages until a connection is cut
+	p, address := startProxy(t, database, func() cut { return cutNot }, func() cut {
+		if left.Add(-1) == 0 {
+			return cutAnywhere
+		}
+		return cutNot
+	})
+	s := openNodes(t, address, openFolder(t), nil)[0]
+	fillForCheck(t, s, strings.Repeat("large ", 10_000))
+	if _, err := s.cells[0].db.pool.Exec(context.Background(), `UPDATE mailbox SET messages = messages + 1; DELETE FROM trash; INSERT INTO users VALUES ('bob', 5, '', 'nowhere')`); err != nil {
+		t.Fatal(err)
+	}
+	want, wantCounts := checkAll(t, s, CheckOptions{Bodies: true})
+	if len(want) < 3 {
+		t.Fatalf("Check finds %q", want)
+	}
+	for n := int64(1); ; n += 2 {
+		cuts := p.cuts[cutAnywhere].Load()
+		left.Store(n)
+		got, counts := checkAll(t, s, CheckOptions{Bodies: true})
+		left.Store(0)
+		if !slices.Equal(got, want) || counts != wantCounts {
+			t.Fatalf("cut at message %d: Check finds %q, %+v; want %q, %+v", n, got, counts, want, wantCounts)
+		}
+		if p.cuts[cutAnywhere].Load() == cuts {
+			break
+		}
+	}
+	t.Logf("%d cuts", p.cuts[cutAnywhere].Load())
 }

@@ -321,7 +321,7 @@ func (g *group) try(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}()
 	account := g.commits[0].accounts[0]
-	err := d.exchange(ctx, answerTimeout, func(b *pgx.Batch) {
+	err := d.exchange(ctx, g.cell.db.answer, func(b *pgx.Batch) {
 		b.Queue("BEGIN")
 		b.Queue("INSERT INTO done (account_id, commit_id) VALUES ($1, $2)", int64(account), g.id)
 		g.lock(d, b)
@@ -338,8 +338,7 @@ func (g *group) try(ctx context.Context, conn *pgx.Conn) error {
 	}
 	if g.pass {
 		if g.hold(d); len(g.commits) == 0 {
-			_, err := conn.Exec(ctx, "ROLLBACK")
-			return err
+			return d.endUnchanged(ctx)
 		}
 	}
 	for ref := range g.full {
@@ -363,7 +362,7 @@ func (g *group) try(ctx context.Context, conn *pgx.Conn) error {
 	var b pgx.Batch
 	work := d.write(&b)
 	if work == 0 {
-		if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+		if err := d.endUnchanged(ctx); err != nil {
 			return err
 		}
 		keep, g.sent = true, now // nothing has changed
@@ -371,7 +370,7 @@ func (g *group) try(ctx context.Context, conn *pgx.Conn) error {
 	}
 	b.Queue("COMMIT")
 	keep, g.sent = true, now
-	err = d.exchange(ctx, answerTimeout+time.Duration(work)*rowTime, func(all *pgx.Batch) { *all = b })
+	err = d.exchange(ctx, g.cell.db.answer+time.Duration(work)*rowTime, func(all *pgx.Batch) { *all = b })
 	if err == nil && takeUnreplicated(conn) {
 		err = errUnreplicated
 	}
@@ -454,12 +453,17 @@ func (d *draft) exchange(ctx context.Context, limit time.Duration, queue func(*p
 // rollback ends a transaction that failed. A connection on which that is not possible is closed by
 // the pool.
 func (d *draft) rollback(err error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), answerTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), d.cell.db.answer)
 	defer cancel()
 	if !d.conn.IsClosed() {
 		_, _ = d.conn.Exec(ctx, "ROLLBACK")
 	}
 	return err
+}
+
+// endUnchanged ends a transaction that has changed nothing.
+func (d *draft) endUnchanged(ctx context.Context) error {
+	return d.exchange(ctx, d.cell.db.answer, func(b *pgx.Batch) { b.Queue("ROLLBACK") })
 }
 
 // isRefused reports whether the database has said that it did not make a change. A FATAL says
@@ -472,6 +476,8 @@ func isRefused(err error) bool {
 // confirm is for a transaction of which nobody knew whether it was committed, when it was. It may
 // not be replicated yet: but what is written after it cannot be before it is.
 func (c *cell) confirm(ctx context.Context, conn *pgx.Conn, account store.AccountID) error {
+	ctx, cancel := context.WithTimeout(ctx, c.db.answer)
+	defer cancel()
 	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
 		return err
 	}

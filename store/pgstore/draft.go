@@ -165,6 +165,8 @@ func (d *draft) addHead(account store.AccountID, h *head) {
 
 // account returns the draft of an account whose row is locked, with its names.
 func (d *draft) account(ctx context.Context, id store.AccountID) (accountDraft, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cell.db.answer)
+	defer cancel()
 	a, ok := d.accounts[id]
 	if !ok {
 		var b pgx.Batch
@@ -212,6 +214,8 @@ func stateError(id store.AccountID, state int16) error {
 // box returns the draft of a mailbox whose row is locked. Only with full, or when it is open here, its
 // version has the messages that are there.
 func (d *draft) box(ctx context.Context, ref store.Ref, full bool) (boxDraft, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cell.db.answer)
+	defer cancel()
 	b, ok := d.boxes[ref]
 	if !ok {
 		var batch pgx.Batch

@@ -36,6 +36,7 @@ type database struct {
 	pool *pgxpool.Pool
 	// patience is how long a change or a read is tried again.
 	patience time.Duration
+	answer   time.Duration // how long a server is waited for that does not answer
 }
 
 // openDatabase opens a pool. dsn is what pgx understands; several hosts are tried for the one that
@@ -71,12 +72,16 @@ func openDatabase(ctx context.Context, o *Options, dsn string) (*database, error
 			}
 		}
 	}
-	config.AfterConnect = prepareConn
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		ctx, cancel := context.WithTimeout(ctx, o.answer) // the pool has none
+		defer cancel()
+		return prepareConn(ctx, conn)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("pgstore: %w", withoutSecret(err))
 	}
-	return &database{pool, o.Patience}, nil
+	return &database{pool, o.Patience, o.answer}, nil
 }
 
 // place says which database of a server it is, and which schema in that.
@@ -135,7 +140,7 @@ func (db *database) with(ctx context.Context, limit time.Duration, f func(contex
 func (db *database) withHere(ctx context.Context, limit time.Duration, f func(context.Context, *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	conn, err := db.pool.Acquire(ctx)
+	conn, err := db.acquire(ctx)
 	if err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = errNoConnection
@@ -149,6 +154,12 @@ func (db *database) withHere(ctx context.Context, limit time.Duration, f func(co
 		db.pool.Reset() // the others are connected to the same server
 	}
 	return err
+}
+
+func (db *database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, db.answer)
+	defer cancel()
+	return db.pool.Acquire(ctx)
 }
 
 // retry runs f until it succeeds or fails for good. When patience is at an end, the error says that
@@ -176,7 +187,7 @@ func (db *database) retry(ctx context.Context, f func(context.Context) error) er
 
 // read runs a query that changes nothing, again when it has to.
 func (db *database) read(ctx context.Context, f func(context.Context, *pgx.Conn) error) error {
-	return db.retry(ctx, func(ctx context.Context) error { return db.with(ctx, answerTimeout, f) })
+	return db.retry(ctx, func(ctx context.Context) error { return db.with(ctx, db.answer, f) })
 }
 
 // snapshot is how a batch of queries begins that are to see one moment.

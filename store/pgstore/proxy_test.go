@@ -23,6 +23,7 @@ const (
 	cutAt           // it gets it, and the client is gone while it is at work
 	cutAfter        // it has made the commit, and the client does not hear of it
 	cutAnywhere     // before a message of the server's, whatever it is
+	freeze          // no connection is cut, but nothing passes any more, from the server's next message on
 )
 
 // proxy stands between stores and PostgreSQL, whose messages it understands as far as it has to, to
@@ -34,12 +35,13 @@ type proxy struct {
 	onCommit, onAnswer func() cut
 	refusing           atomic.Bool  // new connections are closed
 	refused            atomic.Int64 // how many were
-	cuts               [cutAnywhere + 1]atomic.Int64
+	cuts               [freeze + 1]atomic.Int64
 
 	running sync.WaitGroup
 	mu      struct {
 		sync.Mutex
 		closed bool
+		thawed chan struct{} // nil unless the proxy is frozen
 		conns  map[net.Conn]struct{}
 	}
 }
@@ -108,6 +110,34 @@ func (p *proxy) remove(c net.Conn) {
 	delete(p.mu.conns, c)
 }
 
+// freeze has connections stay as they are, and nothing pass.
+func (p *proxy) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.thawed == nil {
+		p.mu.thawed = make(chan struct{})
+	}
+}
+
+func (p *proxy) thaw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.mu.thawed != nil {
+		close(p.mu.thawed)
+		p.mu.thawed = nil
+	}
+}
+
+// pass waits while the proxy is frozen.
+func (p *proxy) pass() {
+	p.mu.Lock()
+	thawed := p.mu.thawed
+	p.mu.Unlock()
+	if thawed != nil {
+		<-thawed
+	}
+}
+
 // cutAll ends the connections that there are.
 func (p *proxy) cutAll() {
 	p.mu.Lock()
@@ -123,6 +153,7 @@ func (p *proxy) close() {
 	p.mu.closed = true
 	p.mu.Unlock()
 	p.cutAll()
+	p.thaw()
 	p.running.Wait()
 }
 
@@ -157,6 +188,7 @@ func (c *proxied) fromClient() {
 		if err != nil {
 			return
 		}
+		c.proxy.pass()
 		if c.isCommit(m) {
 			what := c.proxy.onCommit()
 			c.commit.Store(int64(what))
@@ -218,6 +250,11 @@ func (c *proxied) fromServer() {
 			c.server.Close()
 			return
 		}
+		if what == freeze {
+			c.proxy.cuts[what].Add(1)
+			c.proxy.freeze()
+		}
+		c.proxy.pass()
 		out.Write(m)
 	}
 }

@@ -54,7 +54,8 @@ type Options struct {
 	// want to restore the database to an earlier moment. Default 14 days.
 	TrashAfter time.Duration
 
-	step func(name string) error // lets tests end a move
+	step   func(name string) error // lets tests end a move
+	answer time.Duration           // answerTimeout, but in tests
 }
 
 // CellConfig is a database and an object store.
@@ -79,6 +80,7 @@ func (o *Options) setDefaults() {
 	o.Memory = cmp.Or(o.Memory, 256<<20)
 	o.IdleMemory = cmp.Or(o.IdleMemory, 64<<20)
 	o.CacheOctets = cmp.Or(o.CacheOctets, 1<<30)
+	o.answer = cmp.Or(o.answer, answerTimeout)
 	o.TrashAfter = cmp.Or(o.TrashAfter, 14*24*time.Hour)
 }
 

@@ -42,6 +42,8 @@ type API interface {
 	// Move moves users to another store. report is told how far it is, and what became of each. An
 	// error ends it; who was moved stays moved.
 	Move(ctx context.Context, r MoveRequest, report func(MoveReport)) error
+	// AbortMove gives up moves that were begun: what has come to the target is removed.
+	AbortMove(ctx context.Context, r MoveRequest, report func(MoveReport)) error
 	Close() error
 }
 

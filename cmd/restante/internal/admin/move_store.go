@@ -21,7 +21,40 @@ import (
 )
 
 // Move implements API.
-func (a *storeAPI) Move(ctx context.Context, r MoveRequest, report func(MoveReport)) (err error) {
+func (a *storeAPI) Move(ctx context.Context, r MoveRequest, report func(MoveReport)) error {
+	return a.eachToMove(ctx, &r, func(job *move.Job, user string) error {
+		job.Progress = func(p move.Progress) { report(MoveReport{Progress: &p}) }
+		result, err := job.User(ctx, user)
+		if err != nil {
+			return moveError(user, err)
+		}
+		if r.RemoveSource {
+			if err := job.From.DeleteUser(context.WithoutCancel(ctx), user); err != nil {
+				return fmt.Errorf("%s has moved, but the copy was not removed: %w", user, err)
+			}
+		}
+		report(MoveReport{Result: &result})
+		return nil
+	})
+}
+
+// AbortMove implements API.
+func (a *storeAPI) AbortMove(ctx context.Context, r MoveRequest, report func(MoveReport)) error {
+	return a.eachToMove(ctx, &r, func(job *move.Job, user string) error {
+		aborted, err := job.Abort(ctx, user)
+		if errors.Is(err, move.ErrHandedOver) {
+			return fmt.Errorf("%s: %w; the same command without --abort brings the move to its end", user, err)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", user, err)
+		}
+		report(MoveReport{Aborted: &aborted})
+		return nil
+	})
+}
+
+// eachToMove does something for each user of a request.
+func (a *storeAPI) eachToMove(ctx context.Context, r *MoveRequest, do func(job *move.Job, user string) error) (err error) {
 	from, ok := a.store.(store.Movable)
 	if !ok {
 		return errors.New("nobody can be moved from this store")
@@ -31,8 +64,7 @@ func (a *storeAPI) Move(ctx context.Context, r MoveRequest, report func(MoveRepo
 		return err
 	}
 	defer func() { err = errors.Join(err, closeTarget()) }()
-	job := &move.Job{From: from, To: to, Within: r.Target.Cell != "", ToName: r.Target.Name,
-		Progress: func(p move.Progress) { report(MoveReport{Progress: &p}) }}
+	job := &move.Job{From: from, To: to, Within: r.Target.Cell != "", ToName: r.Target.Name}
 	if !job.Within {
 		if err := differ(ctx, from, to); err != nil {
 			return err
@@ -43,16 +75,9 @@ func (a *storeAPI) Move(ctx context.Context, r MoveRequest, report func(MoveRepo
 		if err != nil {
 			return err
 		}
-		result, err := job.User(ctx, user.Name)
-		if err != nil {
-			return moveError(user.Name, err)
+		if err := do(job, user.Name); err != nil {
+			return err
 		}
-		if r.RemoveSource {
-			if err := from.DeleteUser(context.WithoutCancel(ctx), user.Name); err != nil {
-				return fmt.Errorf("%s has moved, but the copy was not removed: %w", user.Name, err)
-			}
-		}
-		report(MoveReport{Result: &result})
 	}
 	return nil
 }
@@ -122,14 +147,18 @@ type moveAnswer struct {
 	Error string `json:"error,omitempty"`
 }
 
-func (h handler) move(w http.ResponseWriter, r *http.Request) {
+// move answers with what a call of the API reports.
+func (h handler) move(w http.ResponseWriter, r *http.Request, call func(context.Context, MoveRequest, func(MoveReport)) error) {
 	var request MoveRequest
 	if err := json.NewDecoder(io.LimitReader(r.Body, 16<<20)).Decode(&request); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	out, flush := json.NewEncoder(w), http.NewResponseController(w).Flush
-	err := h.api.Move(r.Context(), request, func(report MoveReport) {
+	err := call(r.Context(), request, func(report MoveReport) {
+		if report.Aborted != nil {
+			h.log.Info("move of user given up", "user", report.Aborted.User, "to", request.Target.Name, "messages", report.Aborted.Messages)
+		}
 		if report.Result != nil {
 			h.log.Info("user moved", "user", report.Result.User, "to", request.Target.Name, "messages", report.Result.Messages, "waited", report.Result.Waited)
 		}
@@ -144,7 +173,16 @@ func (h handler) move(w http.ResponseWriter, r *http.Request) {
 
 // Move implements API.
 func (a *socketClient) Move(ctx context.Context, r MoveRequest, report func(MoveReport)) error {
-	resp, err := a.do(ctx, "POST", "/move", r)
+	return a.move(ctx, "/move", r, report)
+}
+
+// AbortMove implements API.
+func (a *socketClient) AbortMove(ctx context.Context, r MoveRequest, report func(MoveReport)) error {
+	return a.move(ctx, "/move/abort", r, report)
+}
+
+func (a *socketClient) move(ctx context.Context, path string, r MoveRequest, report func(MoveReport)) error {
+	resp, err := a.do(ctx, "POST", path, r)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,8 @@ func Handler(a API, log *slog.Logger) http.Handler {
 		h.answer(w, name, "user removed", "user not removed", a.RemoveUser(r.Context(), name))
 	})
 	mux.HandleFunc("POST /import", h.importMessages)
-	mux.HandleFunc("POST /move", h.move)
+	mux.HandleFunc("POST /move", func(w http.ResponseWriter, r *http.Request) { h.move(w, r, a.Move) })
+	mux.HandleFunc("POST /move/abort", func(w http.ResponseWriter, r *http.Request) { h.move(w, r, a.AbortMove) })
 	return mux
 }
 

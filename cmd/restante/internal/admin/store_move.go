@@ -42,6 +42,7 @@ type MoveTarget struct {
 type MoveReport struct {
 	Progress *move.Progress `json:"progress,omitempty"`
 	Result   *move.Result   `json:"result,omitempty"`
+	Aborted  *move.Aborted  `json:"aborted,omitempty"`
 }
 
 func newStore() *cobra.Command {
@@ -64,6 +65,7 @@ func newStoreMove(data *dataFlags) *cobra.Command {
 		to     targetFlags
 		all    bool
 		remove bool
+		abort  bool
 		asJSON bool
 	)
 	cmd := &cobra.Command{
@@ -91,10 +93,17 @@ stores from its own environment, and the password of a database from its own
 When it is interrupted, nothing is lost and nobody is in two places: the same command
 goes on. The mail at the old place stays, as a copy that nobody sees: a database gives
 it up by itself after two weeks, the embedded store keeps it until 'restante user rm'
-removes the user there, or does so at once with --remove-source.`,
+removes the user there, or does so at once with --remove-source.
+
+A move that was begun and is not to be finished is given up with --abort: what has come
+to TARGET is removed, changes of the user's mail do not wait any more, and whoever is
+still moving that user stops. Nothing at the old place is touched. It is refused when
+the user has left the old place already; then the same command without --abort brings
+the move to its end.`,
 		Example: `  restante store move ann bob --to postgres://restante@db/mail --to-blobs s3://mail?endpoint=https://s3.example.org
   restante store move ann --config /etc/restante.toml --to cell:south
-  restante store move --all --store postgres://restante@db/mail --blobs s3://mail --to /srv/restante`,
+  restante store move --all --store postgres://restante@db/mail --blobs s3://mail --to /srv/restante
+  restante store move ann --config /etc/restante.toml --to cell:south --abort`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all == (len(args) > 0) {
 				return cli.WrongArgs(cmd)
@@ -105,6 +114,9 @@ removes the user there, or does so at once with --remove-source.`,
 			target, err := to.target()
 			if err != nil {
 				return err
+			}
+			if abort && remove {
+				return cli.Usagef("--abort removes what has come to the target, --remove-source what is at the old place; say one of them")
 			}
 			if remove && target.Cell != "" {
 				return cli.Usagef("--remove-source: what is left in a cell is removed by itself, two weeks later")
@@ -126,7 +138,11 @@ removes the user there, or does so at once with --remove-source.`,
 				}
 			}
 			p := movePrinter{out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), json: asJSON, removed: remove, source: &source, cell: target.Cell}
-			err = api.Move(cmd.Context(), MoveRequest{args, target, remove}, p.print)
+			call := api.Move
+			if abort {
+				call = api.AbortMove
+			}
+			err = call(cmd.Context(), MoveRequest{args, target, remove}, p.print)
 			return errors.Join(err, p.failed, api.Close())
 		},
 	}
@@ -137,6 +153,7 @@ removes the user there, or does so at once with --remove-source.`,
 	f.StringVar(&to.config, "to-config", "", "configuration `FILE` whose [server] table is the target")
 	f.BoolVar(&all, "all", false, "move every user")
 	f.BoolVar(&remove, "remove-source", false, "remove the copy at the old place, for good")
+	f.BoolVar(&abort, "abort", false, "give up a move that was begun, and remove what has come to the target")
 	f.BoolVar(&asJSON, "json", false, "print a line of JSON for each user")
 	return cmd
 }
@@ -227,6 +244,14 @@ func (p *movePrinter) print(r MoveReport) {
 		p.failed = errors.Join(p.failed, out.PrintJSON(r.Result))
 	case r.Result != nil:
 		p.printResult(r.Result)
+	case r.Aborted != nil && p.json:
+		out := output.Printer{W: p.out, JSON: true}
+		p.failed = errors.Join(p.failed, out.PrintJSON(r.Aborted))
+	case r.Aborted != nil && r.Aborted.Mailboxes == 0:
+		fmt.Fprintf(p.out, "%s: nothing had come to the new place\n", r.Aborted.User)
+	case r.Aborted != nil:
+		fmt.Fprintf(p.out, "%s: the move was given up; %s in %s were removed from the new place\n", r.Aborted.User,
+			output.Plural(int(r.Aborted.Messages), "message"), count(r.Aborted.Mailboxes, "mailbox", "mailboxes"))
 	}
 }
 
