@@ -87,7 +87,6 @@ func appendModSeq(dst []byte, row *mailbox.Row) []byte {
 // what has changed, and a glance at each 512 messages.
 func fetchChangedSince(f *fetcher, option imapwire.Option) error {
 	since := option.(*imapwire.ChangedSince).ModSeq
-	f.c.enableCondStore()
 	if !f.has(imap.FetchModSeq.Name) {
 		if err := f.add(imap.FetchModSeq); err != nil {
 			return err

@@ -17,8 +17,8 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 		return err
 	}
 	c.acquire(true)
-	if f.before != nil {
-		if err := f.before(); err != nil {
+	for _, do := range f.before {
+		if err := do(); err != nil {
 			return err
 		}
 	}
@@ -44,8 +44,8 @@ type fetcher struct {
 	msg   *openMessage // the message that is being answered
 	done  int          // how many messages have been answered
 
-	// before answers what comes in front of the messages; nil: nothing does.
-	before func() error
+	// before is done in front of the messages, once it is clear that the command is no mistake.
+	before []func() error
 
 	// unreadable is why a message could not be read: the first that could not. The command goes on
 	// with the others and answers NO in the end (RFC 2180 §4.1.3).
@@ -112,7 +112,7 @@ func (f *fetcher) add(item imap.FetchItem) error {
 		return bad("Unknown data item %s", printable(item.Name))
 	}
 	if row.asked != nil {
-		row.asked(f.c)
+		f.before = append(f.before, func() error { row.asked(f.c); return nil })
 	}
 	steps := fetchItemSteps
 	if item.Section != nil {

@@ -159,13 +159,13 @@ func fetchVanished(f *fetcher, _ imapwire.Option) error {
 	if set, ok := f.cmd.Set.(imap.UIDSet); ok {
 		known = set
 	}
-	f.before = func() error {
+	f.before = append(f.before, func() error {
 		gone, err := f.c.vanishedSince(since.ModSeq, known)
 		if err != nil {
 			return err
 		}
 		return f.c.appendVanished(gone, true)
-	}
+	})
 	return nil
 }
 
