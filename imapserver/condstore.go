@@ -13,6 +13,7 @@ var condStoreExtension = extension{
 	name: "CONDSTORE", rfc: "RFC 7162",
 	capabilities: afterLogin(string(imap.CapCondStore)),
 	enables:      imap.CapCondStore,
+	// RFC 7162 §3.1.8.
 	selectParams: map[string]selectParam{
 		"CONDSTORE": func(c *conn, _ imapwire.Option) (func() error, error) {
 			return func() error {
@@ -43,6 +44,7 @@ var condStoreExtension = extension{
 	},
 	searchKeys: map[imap.SearchOp]searchKey{imap.SearchModSeq: compileModSeq},
 	statusItems: map[imap.StatusItems]statusItem{
+		// RFC 7162 §3.1.7.
 		imap.StatusHighestModSeq: func(c *conn, _ mailbox.Entry, counts *mailbox.Counts, s *imap.Status) error {
 			c.enableCondStore()
 			s.HighestModSeq = counts.HighestModSeq

@@ -13,7 +13,7 @@ import (
 // qResyncExtension tells a client that comes back what has happened meanwhile.
 var qResyncExtension = extension{
 	name: "QRESYNC", rfc: "RFC 7162",
-	capabilities:   afterLogin(string(imap.CapQResync)),
+	capabilities:   afterLogin(string(imap.CapQResync)), // beside CONDSTORE: RFC 7162 §3.2.2
 	enables:        imap.CapQResync,
 	implies:        []imap.Cap{imap.CapCondStore},
 	selectParams:   map[string]selectParam{"QRESYNC": selectQResync},
@@ -118,7 +118,7 @@ func lastMatch(view *mailbox.Version, seq imap.SeqNum, uid imap.UID, n int) imap
 	return 0
 }
 
-// vanishedSince returns which UIDs of a set have been removed after a mod-sequence, and with those of
+// vanishedSince is what VANISHED (EARLIER) tells (RFC 7162 §3.2.10.1). It returns which UIDs of a set have been removed after a mod-sequence, and with those of
 // which it is not known any more when they were all that do not exist (RFC 7162 §3.2.6). What the
 // session's view has is not among them, and neither is what came later.
 func (c *conn) vanishedSince(since imap.ModSeq, known imap.UIDSet) (gone imap.UIDSet, err error) {

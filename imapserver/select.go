@@ -53,6 +53,7 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 	}
 	status(imap.CodeUIDValidity, uint64(view.UIDValidity), "UIDs valid")
 	status(imap.CodeUIDNext, uint64(view.UIDNext), "Predicted next UID")
+	// Of every mailbox, so that NOMODSEQ is never told (RFC 7162 §3.1.2).
 	status(imap.CodeHighestModSeq, uint64(view.HighestModSeq), "Highest mod-sequence")
 	if c.rev2() {
 		if err := c.appendListOf(entry.Name); err != nil {

@@ -123,7 +123,8 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 	return nil
 }
 
-// appendExpunged tells that messages are gone, by EXPUNGE or by VANISHED.
+// appendExpunged tells that messages are gone, by EXPUNGE or by VANISHED (RFC 7162 §3.2.10.2,
+// RFC 9586 §3.4, §3.6).
 func (c *conn) appendExpunged(gone []mailbox.Numbered) error {
 	if len(gone) == 0 {
 		return nil
