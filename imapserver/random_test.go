@@ -20,6 +20,7 @@ import (
 	"restante/internal/transcript"
 	"restante/mailbox"
 	"restante/store"
+	"restante/store/memstore"
 	"restante/store/storetest"
 )
 
@@ -27,7 +28,11 @@ import (
 // time, then all at once. Each believes what the untagged responses tell it and nothing else. When
 // all is quiet, what it believes must be what the store holds.
 func TestRandomSessions(t *testing.T) {
-	for name, open := range stores() {
+	all := stores()
+	// A mailbox that forgets what was removed tells who comes back of all that is not there
+	// (RFC 7162 §3.2.6).
+	all["memstore-forgetful"] = func(testing.TB) store.Store { return memstore.Open(memstore.Options{History: 3 * 16}) }
+	for name, open := range all {
 		t.Run(name, func(t *testing.T) { randomSessions(t, startServer(t, open(t), nil), 3) })
 	}
 }

@@ -29,8 +29,10 @@ type work struct {
 	turn      turn            // the user's, while the command has it; nil: it needs none yet
 	socket    syscall.RawConn // what conn.socket has found; nil: nobody has asked yet
 
-	told time.Time // when the command began, or the client was last told of its progress (inprogress.go)
-	due  bool      // the client is to be told again
+	// told is when the command began, or the client was last told of its progress (inprogress.go); zero: nobody
+	// is to be told.
+	told time.Time
+	due  bool // the client is to be told again
 	// progress returns how many messages are done, of how many; nil: nobody knows.
 	progress func() (done, goal int)
 	// beforeSending is called before what has been answered is sent in the middle of the command; nil: nothing is.
@@ -80,7 +82,7 @@ func (c *conn) check() error {
 		return nil
 	}
 	err := c.waitTurn()
-	c.work.due = c.work.due || c.s.now().Sub(c.work.told) >= inProgressEvery
+	c.work.due = c.work.due || !c.work.told.IsZero() && c.s.now().Sub(c.work.told) >= inProgressEvery
 	return err
 }
 
