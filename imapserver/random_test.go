@@ -524,8 +524,11 @@ var randomFlags = []string{`\Seen`, `\Flagged`, `\Deleted`, `\Answered`, "work",
 func (c *believer) step() error {
 	if c.sync.uidOnly || c.sync.vanishes {
 		// VANISHED does not tell which message it is to who does not know the UIDs.
-		if err := c.learn(); err != nil {
-			return err
+		// More may arrive behind the answer.
+		for first := true; first || slices.ContainsFunc(c.view, func(b belief) bool { return b.uid == 0 }); first = false {
+			if err := c.learn(); err != nil {
+				return err
+			}
 		}
 		if c.rnd.IntN(8) == 0 {
 			c.remember()
