@@ -26,8 +26,11 @@ const (
 	CodeExpired              Code = "EXPIRED"
 	CodeExpungeIssued        Code = "EXPUNGEISSUED"
 	CodeHasChildren          Code = "HASCHILDREN"
+	CodeHighestModSeq        Code = "HIGHESTMODSEQ" // RFC 7162 §3.1.2.1
+	CodeInProgress           Code = "INPROGRESS"    // RFC 9585 §4
 	CodeInUse                Code = "INUSE"
 	CodeLimit                Code = "LIMIT"
+	CodeModified             Code = "MODIFIED" // RFC 7162 §3.1.3
 	CodeNonExistent          Code = "NONEXISTENT"
 	CodeNoPerm               Code = "NOPERM"
 	CodeNotSaved             Code = "NOTSAVED"
@@ -42,6 +45,7 @@ const (
 	CodeTryCreate            Code = "TRYCREATE"
 	CodeUIDNext              Code = "UIDNEXT"
 	CodeUIDNotSticky         Code = "UIDNOTSTICKY"
+	CodeUIDRequired          Code = "UIDREQUIRED" // RFC 9586 §3
 	CodeUIDValidity          Code = "UIDVALIDITY"
 	CodeUnavailable          Code = "UNAVAILABLE"
 	CodeUnknownCTE           Code = "UNKNOWN-CTE"

@@ -30,6 +30,7 @@ type Partial struct {
 var (
 	FetchUID       = FetchItem{Name: "UID"}
 	FetchFlags     = FetchItem{Name: "FLAGS"}
+	FetchModSeq    = FetchItem{Name: "MODSEQ"} // RFC 7162 §3.1.4.2
 	FetchEnvelope  = FetchItem{Name: "ENVELOPE"}
 	FetchStructure = FetchItem{Name: "BODYSTRUCTURE"}
 	FetchBody      = FetchItem{Name: "BODY"} // BODYSTRUCTURE without extension data

@@ -14,6 +14,8 @@ type SearchKey struct {
 	Date time.Time   // BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE: midnight UTC of the day meant
 	Size int64       // LARGER, SMALLER: octets
 	Set  NumSet      // SearchSeq: SeqSet or SearchResult; SearchUID: UIDSet or SearchResult
+
+	ModSeq ModSeq // MODSEQ, with the entry's name in Name and its type, "ALL", "PRIV" or "SHARED", in Text
 }
 
 // SearchOp is the kind of a SearchKey: the word it is written with, or one of the structural ones.
@@ -64,6 +66,9 @@ const (
 	SearchUnkeyword  SearchOp = "UNKEYWORD"
 	SearchUnseen     SearchOp = "UNSEEN"
 )
+
+// SearchModSeq is the search key of RFC 7162 §3.1.5.
+const SearchModSeq SearchOp = "MODSEQ"
 
 // All matches every message.
 var All = SearchKey{Op: SearchAll}

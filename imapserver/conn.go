@@ -271,7 +271,7 @@ func (c *conn) command() error {
 		}
 	}
 	c.completion, c.literal = reply{}, lit
-	c.work.steps, c.work.unchecked, c.work.stop = 0, 0, false
+	c.work.begin(c.s.now())
 	name, err := c.parseAndRun(frame)
 	c.endTurn()
 	result := "OK"
@@ -333,6 +333,7 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 		if err := c.sync(row.flags&noExpunge != 0); err != nil {
 			return name, err
 		}
+		c.tellHighestModSeq()
 	}
 	return name, err
 }
@@ -340,7 +341,7 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 // allowed reports in which state a command was given when it must not be.
 func (c *conn) allowed(name string, row command) error {
 	if row.in&c.state != 0 {
-		return nil
+		return c.allowedNumbers(name, row)
 	}
 	switch {
 	case c.state == notAuthenticated:

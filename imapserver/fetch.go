@@ -17,7 +17,14 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 		return err
 	}
 	c.acquire(true)
+	for _, do := range f.before {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	c.work.progress, c.work.beforeSending = f.progress, f.seen.finish
 	err = c.eachMessage(f.rows, f.needs&needsSummary != 0, f.message)
+	c.work.progress, c.work.beforeSending = nil, nil
 	if notMarked := f.seen.finish(); err == nil {
 		err = notMarked
 	}
@@ -30,10 +37,15 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 // fetcher answers one FETCH.
 type fetcher struct {
 	c     *conn
+	cmd   *imapwire.Fetch
 	rows  iter.Seq2[imap.SeqNum, *mailbox.Row] // the messages to answer
 	items []fetchValue
 	needs fetchNeeds   // what the items need together
 	msg   *openMessage // the message that is being answered
+	done  int          // how many messages have been answered
+
+	// before is done in front of the messages, once it is clear that the command is no mistake.
+	before []func() error
 
 	// unreadable is why a message could not be read: the first that could not. The command goes on
 	// with the others and answers NO in the end (RFC 2180 §4.1.3).
@@ -55,9 +67,9 @@ type fetchValue struct {
 type fetchModifier func(f *fetcher, option imapwire.Option) error
 
 func newFetcher(c *conn, cmd *imapwire.Fetch) (*fetcher, error) {
-	f := &fetcher{c: c, seen: seenMarker{c: c}}
+	f := &fetcher{c: c, cmd: cmd, seen: seenMarker{c: c}}
 	items := cmd.Items
-	if cmd.UID && !slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name == "UID" }) {
+	if cmd.UID && !c.uidOnly() && !slices.ContainsFunc(items, func(i imap.FetchItem) bool { return i.Name == "UID" }) {
 		// A UID FETCH tells the UID, asked or not (RFC 9051 §6.4.9).
 		items = append([]imap.FetchItem{imap.FetchUID}, items...)
 	}
@@ -85,6 +97,11 @@ func newFetcher(c *conn, cmd *imapwire.Fetch) (*fetcher, error) {
 	return f, nil
 }
 
+// has reports whether an item is among what is answered.
+func (f *fetcher) has(name string) bool {
+	return slices.ContainsFunc(f.items, func(v fetchValue) bool { return v.item.Name == name })
+}
+
 // fetchItemSteps is the work of an item, or of a name of HEADER.FIELDS, on one message.
 const fetchItemSteps = 16
 
@@ -93,6 +110,9 @@ func (f *fetcher) add(item imap.FetchItem) error {
 	row, ok := f.c.s.features.fetchItems[fetchItemKey(&item)]
 	if !ok {
 		return bad("Unknown data item %s", printable(item.Name))
+	}
+	if row.asked != nil {
+		f.before = append(f.before, func() error { row.asked(f.c); return nil })
 	}
 	steps := fetchItemSteps
 	if item.Section != nil {
@@ -123,6 +143,7 @@ func fetchLabel(item *imap.FetchItem, behind bool) string {
 // message answers one message.
 func (f *fetcher) message(m *openMessage) error {
 	f.msg = m
+	f.done++
 	if f.needs&setsSeen == 0 {
 		if err := f.response(false); err != nil {
 			return err
@@ -130,7 +151,8 @@ func (f *fetcher) message(m *openMessage) error {
 		return f.c.room()
 	}
 	becomesSeen := f.seen.begin(m)
-	if err := f.response(becomesSeen && f.needs&tellsFlags == 0); err != nil {
+	// A client that knows mod-sequences is told the flags with the new one, when there is one.
+	if err := f.response(becomesSeen && f.needs&tellsFlags == 0 && !f.c.condStore()); err != nil {
 		return err
 	}
 	return f.seen.room()
@@ -141,7 +163,7 @@ func (f *fetcher) message(m *openMessage) error {
 func (f *fetcher) response(tellFlags bool) error {
 	c := f.c
 	start, flushes := len(c.out), c.flushes
-	c.out = appendFetchStart(c.out, f.msg.seq)
+	c.appendFetchStart(f.msg.seq, f.msg.row.UID)
 	for i := range f.items {
 		x := &f.items[i]
 		if err := c.step(x.steps); err != nil {
@@ -192,18 +214,47 @@ func (f *fetcher) flush() error {
 	return f.c.flush()
 }
 
-// appendFetchStart begins the FETCH response of a message.
-func appendFetchStart(dst []byte, seq imap.SeqNum) []byte {
-	return append(imapwire.AppendNumber(append(dst, "* "...), seq), " FETCH ("...)
+// progress returns how many messages have been answered, of how many.
+func (f *fetcher) progress() (done, goal int) {
+	view := f.c.sel.view
+	switch set := f.cmd.Set.(type) {
+	case imap.SeqSet:
+		goal = set.Resolve(imap.SeqNum(view.Len())).Len()
+	case imap.UIDSet:
+		goal = view.Existing(set).Len()
+	default:
+		goal = f.c.searchRes.Len()
+	}
+	return f.done, goal
+}
+
+// appendFetchStart begins the FETCH response of a message, or its UIDFETCH (RFC 9586 §3.3).
+func (c *conn) appendFetchStart(seq imap.SeqNum, uid imap.UID) {
+	c.out = append(c.out, "* "...)
+	if c.uidOnly() {
+		c.out = append(imapwire.AppendNumber(c.out, uid), " UIDFETCH ("...)
+		return
+	}
+	c.out = append(imapwire.AppendNumber(c.out, seq), " FETCH ("...)
 }
 
 // appendFetchFlags tells the flags of a message, which the client did not ask for or has changed,
-// with its UID or without.
-func (c *conn) appendFetchFlags(seq imap.SeqNum, row *mailbox.Row, uid bool) {
-	c.out = appendFetchStart(c.out, seq)
-	if uid {
+// with its UID or without, and to clients that know mod-sequences UID and MODSEQ in any case
+// (RFC 7162 §3.2.4). With modSeqOnly the client knows the flags.
+func (c *conn) appendFetchFlags(seq imap.SeqNum, row *mailbox.Row, uid, modSeqOnly bool) {
+	c.appendFetchStart(seq, row.UID)
+	start := len(c.out)
+	if (uid || c.condStore()) && !c.uidOnly() {
 		c.out = append(imapwire.AppendNumber(append(c.out, "UID "...), row.UID), ' ')
 	}
-	c.out = c.appendFlags(append(c.out, "FLAGS "...), row)
+	if !modSeqOnly {
+		c.out = append(c.appendFlags(append(c.out, "FLAGS "...), row), ' ')
+	}
+	if c.condStore() {
+		c.out = append(appendModSeq(append(c.out, "MODSEQ "...), row), ' ')
+	}
+	if len(c.out) > start {
+		c.out = c.out[:len(c.out)-1]
+	}
 	c.out = append(c.out, ")\r\n"...)
 }

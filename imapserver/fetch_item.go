@@ -18,6 +18,8 @@ type fetchItem struct {
 	// unreadable stands for the value of a message that cannot be read, when a part of the response
 	// has been sent already.
 	unreadable string
+	// asked is called when a command has the item; nil: nothing is.
+	asked func(*conn)
 }
 
 // fetchNeeds is what serving an item takes, or does. None: the message's row is enough.

@@ -98,7 +98,10 @@ func (s *seenMarker) finish() error {
 	s.marked = imap.UIDSet{}
 	comparable := s.c.keywordsStay()
 	seen := mailbox.FlagSet{Bits: mailbox.BitSeen}
-	return s.c.syncQuiet(true, func(x mailbox.Changed, last, next *mailbox.Version) bool {
-		return comparable && mailbox.IsStore(last, x.Old, next, x.Row, imap.StoreAdd, seen) && marked.Contains(x.Row.UID)
+	return s.c.syncTelling(true, func(x mailbox.Changed, last, next *mailbox.Version) telling {
+		if !s.c.condStore() && comparable && mailbox.IsStore(last, x.Old, next, x.Row, imap.StoreAdd, seen) && marked.Contains(x.Row.UID) {
+			return tellNothing
+		}
+		return tellFlags
 	})
 }

@@ -161,7 +161,7 @@ func OfferImaginary(s *Server) {
 	delete(base.commands, "CHECK")
 	s.extensions = []*extension{&base}
 	for _, x := range extensions {
-		if !slices.Contains([]string{"IMAP4rev1", "UNSELECT", "BINARY", "ESEARCH"}, x.name) {
+		if !slices.Contains([]string{"IMAP4rev1", "UNSELECT", "BINARY", "ESEARCH", "CONDSTORE"}, x.name) {
 			s.extensions = append(s.extensions, x)
 		}
 	}

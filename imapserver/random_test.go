@@ -20,6 +20,7 @@ import (
 	"restante/internal/transcript"
 	"restante/mailbox"
 	"restante/store"
+	"restante/store/memstore"
 	"restante/store/storetest"
 )
 
@@ -27,7 +28,11 @@ import (
 // time, then all at once. Each believes what the untagged responses tell it and nothing else. When
 // all is quiet, what it believes must be what the store holds.
 func TestRandomSessions(t *testing.T) {
-	for name, open := range stores() {
+	all := stores()
+	// A mailbox that forgets what was removed tells who comes back of all that is not there
+	// (RFC 7162 §3.2.6).
+	all["memstore-forgetful"] = func(testing.TB) store.Store { return memstore.Open(memstore.Options{History: 3 * 16}) }
+	for name, open := range all {
 		t.Run(name, func(t *testing.T) { randomSessions(t, startServer(t, open(t), nil), 3) })
 	}
 }
@@ -80,7 +85,8 @@ func newRandomRound(t *testing.T, ts *testServer, clients int, rnd *rand.Rand) *
 		}
 	}
 	for i := range clients {
-		c, err := newBeliever(r, user, fmt.Sprintf("c%d", i), i >= 2, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
+		enable := []string{"", "CONDSTORE", "QRESYNC", "QRESYNC", "UIDONLY", "UIDONLY CONDSTORE", "UIDONLY QRESYNC"}[rnd.IntN(7)]
+		c, err := newBeliever(r, user, fmt.Sprintf("c%d", i), i >= 2, enable, rand.New(rand.NewPCG(rnd.Uint64(), 0)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,6 +184,8 @@ type believer struct {
 	mayExpunge bool
 	result     string // what the last SEARCH or ESEARCH said
 	searched   int    // how many messages the client knew of then
+
+	sync syncing // what it knows of mod-sequences
 }
 
 // belief is what a client knows of the message in one place. uid 0: nothing yet.
@@ -185,9 +193,11 @@ type belief struct {
 	uid   uint32
 	known bool // flags are
 	flags map[string]bool
+
+	modSeq uint64 // 0: not known
 }
 
-func newBeliever(r *randomRound, user transcript.Target, name string, rev2 bool, rnd *rand.Rand) (*believer, error) {
+func newBeliever(r *randomRound, user transcript.Target, name string, rev2 bool, enable string, rnd *rand.Rand) (*believer, error) {
 	nc, err := user.Dial()
 	if err != nil {
 		return nil, err
@@ -203,6 +213,9 @@ func newBeliever(r *randomRound, user transcript.Target, name string, rev2 bool,
 		if err := c.do(false, "ENABLE IMAP4rev2"); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.sync.enable(c, enable); err != nil {
+		return nil, err
 	}
 	return c, c.open("INBOX", false)
 }
@@ -245,7 +258,7 @@ func (c *believer) line() (string, error) {
 
 var (
 	literalEnd = regexp.MustCompile(`\{(\d+)\}\r\n$`)
-	numbered   = regexp.MustCompile(`^\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH)(.*)$`)
+	numbered   = regexp.MustCompile(`^\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH|UIDFETCH)(.*)$`)
 	fetchUID   = regexp.MustCompile(`[( ]UID (\d+)`)
 	fetchFlags = regexp.MustCompile(`[( ]FLAGS \(([^)]*)\)`)
 	fetchBody  = regexp.MustCompile(`[( ]BODY\[\] \{\d+\}(".*")`)
@@ -262,6 +275,7 @@ func (c *believer) send(format string, args ...any) error {
 // start sends a command.
 func (c *believer) start(format string, args ...any) error {
 	c.sent++
+	c.sync.commands = append(c.sync.commands, fmt.Sprintf(format, args...))
 	return c.send("%s%d %s\r\n", c.name, c.sent, fmt.Sprintf(format, args...))
 }
 
@@ -276,9 +290,10 @@ func (c *believer) wait(mayExpunge bool) error {
 			return err
 		}
 		if rest, ok := strings.CutPrefix(line, tag); ok {
-			if !strings.HasPrefix(rest, "OK") && !strings.HasPrefix(rest, "NO [EXPUNGEISSUED]") {
+			if !strings.HasPrefix(rest, "OK") && !strings.HasPrefix(rest, "NO [EXPUNGEISSUED]") && !strings.HasPrefix(rest, "NO [MODIFIED ") {
 				return fmt.Errorf("answered %q", line)
 			}
+			c.sync.answered(rest)
 			return nil
 		}
 		if err := c.untagged(line); err != nil {
@@ -303,9 +318,13 @@ func (c *believer) untagged(line string) error {
 		}
 		c.result, c.searched = line, len(c.view)
 	case strings.HasPrefix(line, "* OK [UIDVALIDITY "):
-		c.validity = strings.Fields(line)[3]
+		c.validity = strings.TrimSuffix(strings.Fields(line)[3], "]")
 	case strings.HasPrefix(line, "* BYE"):
 		return fmt.Errorf("said goodbye")
+	case strings.HasPrefix(line, "* VANISHED "):
+		return c.vanished(strings.Fields(line)[2:])
+	case strings.HasPrefix(line, "* OK [HIGHESTMODSEQ "):
+		c.sync.told, _ = strconv.ParseUint(strings.TrimSuffix(strings.Fields(line)[3], "]"), 10, 64)
 	}
 	m := numbered.FindStringSubmatch(line)
 	if m == nil {
@@ -325,6 +344,9 @@ func (c *believer) untagged(line string) error {
 			return fmt.Errorf("RECENT in IMAP4rev2")
 		}
 	case "EXPUNGE":
+		if c.sync.vanishes || c.sync.uidOnly {
+			return fmt.Errorf("EXPUNGE in the place of VANISHED")
+		}
 		if !c.mayExpunge {
 			return fmt.Errorf("EXPUNGE where it is forbidden")
 		}
@@ -333,7 +355,19 @@ func (c *believer) untagged(line string) error {
 		}
 		c.view = slices.Delete(c.view, n-1, n)
 	case "FETCH":
+		if c.sync.uidOnly {
+			return fmt.Errorf("a number of a message")
+		}
 		return c.fetched(n, m[3])
+	case "UIDFETCH":
+		if !c.sync.uidOnly {
+			return fmt.Errorf("UIDONLY is not enabled")
+		}
+		place, err := c.place(uint32(n))
+		if err != nil {
+			return err
+		}
+		return c.fetched(place, m[3])
 	}
 	return nil
 }
@@ -350,7 +384,11 @@ func (c *believer) fetched(n int, items string) error {
 		}
 		b.uid = uint32(uid)
 	}
-	if m := fetchFlags.FindStringSubmatch(items); m != nil {
+	m := fetchFlags.FindStringSubmatch(items)
+	if err := c.sync.fetched(c, b, items, m != nil); err != nil {
+		return err
+	}
+	if m != nil {
 		b.flags, b.known = map[string]bool{}, true
 		for _, f := range strings.Fields(m[1]) {
 			if f == `\Recent` {
@@ -384,6 +422,9 @@ func (r *randomRound) sameBody(validity string, uid uint32, body string) error {
 }
 
 func (c *believer) open(box string, readOnly bool) error {
+	if c.sync.vanishes {
+		return c.reopen(box, readOnly)
+	}
 	c.view, c.box, c.readOnly = nil, box, readOnly
 	if readOnly {
 		return c.do(false, "EXAMINE %s", box)
@@ -395,14 +436,21 @@ func (c *believer) open(box string, readOnly bool) error {
 func (c *believer) learn() error {
 	var set []string
 	for i, b := range c.view {
-		if b.uid == 0 || !b.known {
+		if b.uid == 0 || !b.known || c.sync.modSeqs && b.modSeq == 0 {
 			set = append(set, strconv.Itoa(i+1))
 		}
 	}
 	if len(set) == 0 {
 		return nil
 	}
-	return c.do(false, "FETCH %s (UID FLAGS)", strings.Join(set, ","))
+	items := "UID FLAGS"
+	if c.sync.modSeqs {
+		items += " MODSEQ"
+	}
+	if c.sync.uidOnly {
+		return c.do(true, "UID FETCH 1:* (%s)", items)
+	}
+	return c.do(false, "FETCH %s (%s)", strings.Join(set, ","), items)
 }
 
 // settle hears what is new, without asking for what it should know.
@@ -410,7 +458,11 @@ func (c *believer) settle() error {
 	if err := c.do(true, "NOOP"); err != nil {
 		return err
 	}
-	return c.learn()
+	if err := c.learn(); err != nil {
+		return err
+	}
+	c.remember()
+	return nil
 }
 
 // compare checks what the client believes.
@@ -426,6 +478,9 @@ func (c *believer) compare(v *mailbox.Version) error {
 		}
 		if b.uid != uint32(r.UID) || !maps.Equal(b.flags, want) {
 			return fmt.Errorf("believes that %d is UID %d with %v, it is %d with %v", seq, b.uid, b.flags, r.UID, want)
+		}
+		if c.sync.modSeqs && b.modSeq != uint64(r.ModSeq) {
+			return fmt.Errorf("believes that the mod-sequence of UID %d is %d, it is %d", b.uid, b.modSeq, r.ModSeq)
 		}
 	}
 	return nil
@@ -453,7 +508,7 @@ func (c *believer) set() set {
 		s.places = append(s.places, i)
 	}
 	switch first, last := c.view[a].uid, c.view[b].uid; {
-	case c.rnd.IntN(2) == 0 && first != 0 && last != 0:
+	case (c.sync.uidOnly || c.rnd.IntN(2) == 0) && first != 0 && last != 0:
 		s.uid, s.text = "UID ", fmt.Sprintf("%d:%d", first, last)
 	case a == 0 && b == n-1:
 		s.text = "1:*"
@@ -467,6 +522,18 @@ var randomFlags = []string{`\Seen`, `\Flagged`, `\Deleted`, `\Answered`, "work",
 
 // step gives one command, or two at once.
 func (c *believer) step() error {
+	if c.sync.uidOnly || c.sync.vanishes {
+		// VANISHED does not tell which message it is to who does not know the UIDs.
+		// More may arrive behind the answer.
+		for first := true; first || slices.ContainsFunc(c.view, func(b belief) bool { return b.uid == 0 }); first = false {
+			if err := c.learn(); err != nil {
+				return err
+			}
+		}
+		if c.rnd.IntN(8) == 0 {
+			c.remember()
+		}
+	}
 	if len(c.view) == 0 {
 		if c.rnd.IntN(2) == 0 {
 			return c.append()
@@ -477,6 +544,9 @@ func (c *believer) step() error {
 	small := some // copies must not make the mailbox grow without end
 	if len(some.places) > 8 {
 		small = set{text: strconv.Itoa(1 + c.rnd.IntN(len(c.view)))}
+		if c.sync.uidOnly {
+			small = set{uid: "UID ", text: strconv.Itoa(int(c.view[c.rnd.IntN(len(c.view))].uid))}
+		}
 	}
 	switch k := c.rnd.IntN(24); k {
 	case 0:
@@ -527,6 +597,9 @@ func (c *believer) step() error {
 	case 22:
 		return c.do(true, "STATUS %s (MESSAGES UNSEEN UIDNEXT)", randomBoxes[c.rnd.IntN(2)])
 	default:
+		if c.sync.uidOnly {
+			return c.do(true, "UID FETCH 1:* (FLAGS)")
+		}
 		return c.pipelined()
 	}
 }
@@ -542,6 +615,9 @@ func (c *believer) store(s set) error {
 		}
 	}
 	item := op + "FLAGS"
+	if c.sync.modSeqs && c.rnd.IntN(2) == 0 {
+		return c.storeUnchanged(s, op, silent, flags)
+	}
 	if silent {
 		item += ".SILENT"
 		for _, i := range s.places {
@@ -568,6 +644,9 @@ func (c *believer) store(s set) error {
 func (c *believer) search() error {
 	key := []string{"ALL", "UNSEEN", "OR DELETED FLAGGED", "KEYWORD work", "SUBJECT seed", "NOT TEXT text", "1:*"}[c.rnd.IntN(7)]
 	c.result = ""
+	if c.sync.uidOnly {
+		return c.do(true, "UID SEARCH %s", strings.Replace(key, "1:*", "UID 1:*", 1))
+	}
 	if c.rnd.IntN(2) == 0 {
 		return c.do(true, "UID SEARCH %s", key)
 	}

@@ -28,21 +28,24 @@ func runSearch(c *conn, cmd *imapwire.Search) error {
 	case err != nil:
 		return err
 	case cmd.Return == nil && !c.rev2():
-		return c.answerSearch(cmd.UID, hits)
+		return c.answerSearch(cmd, hits)
 	}
 	c.answerESearch(cmd, returns, hits)
 	return nil
 }
 
 // answerSearch is the answer of IMAP4rev1 (RFC 3501 §7.2.5).
-func (c *conn) answerSearch(uid bool, hits []searchHit) error {
+func (c *conn) answerSearch(cmd *imapwire.Search, hits []searchHit) error {
 	c.acquire(true)
 	c.out = append(c.out, "* SEARCH"...)
 	for i := range hits {
-		c.out = imapwire.AppendNumber(append(c.out, ' '), hits[i].number(uid))
+		c.out = imapwire.AppendNumber(append(c.out, ' '), hits[i].number(cmd.UID))
 		if err := c.room(); err != nil {
 			return err
 		}
+	}
+	if modseq := c.foundModSeq(cmd, hits); modseq != 0 {
+		c.out = append(imapwire.AppendNumber(append(c.out, " (MODSEQ "...), modseq), ')')
 	}
 	c.out = append(c.out, "\r\n"...)
 	return nil
@@ -62,6 +65,9 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 	if err != nil {
 		return nil, err
 	}
+	seen := 0 // messages that have been looked at
+	c.work.progress = func() (int, int) { return seen, c.sel.view.Len() }
+	defer func() { c.work.progress = nil }()
 	cheap, costly := root.split()
 	if costly == nil {
 		m := openMessage{c: c}
@@ -69,7 +75,7 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 			if err := compiler.try(cheap); err != nil {
 				return nil, err
 			}
-			m.seq, m.row = seq, *r
+			m.seq, m.row, seen = seq, *r, int(seq)
 			if ok, err := cheap.match(&m); ok && err == nil {
 				hits = append(hits, searchHit{seq, r.UID})
 			}
@@ -82,6 +88,7 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 			return err
 		}
 		ok, err := costly.match(m)
+		seen = int(m.seq)
 		switch {
 		case errors.Is(err, errSkip):
 			return nil

@@ -103,6 +103,9 @@ func compileSet(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
 	view := p.c.sel.view
 	switch set := k.Set.(type) {
 	case imap.SeqSet:
+		if p.c.uidOnly() {
+			return criterion{}, errUIDRequired // RFC 9586 §3.5
+		}
 		set = set.Resolve(imap.SeqNum(view.Len()))
 		return criterion{match: func(m *openMessage) (bool, error) { return set.Contains(m.seq), nil }}, nil
 	case imap.UIDSet:

@@ -62,6 +62,7 @@ func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits 
 		}
 	}
 	if asked {
+		c.addFoundModSeq(cmd, &d, hits)
 		c.out = imapwire.AppendESearch(c.out, &d)
 	}
 }

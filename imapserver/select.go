@@ -35,7 +35,7 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 		box.Close()
 		return err
 	}
-	c.sel = &selection{box: box, readOnly: cmd.Examine, view: view}
+	c.sel = &selection{box: box, readOnly: cmd.Examine, view: view, told: view.HighestModSeq}
 	c.state = selected
 	box.Hold(view)
 	c.findRecent()
@@ -47,12 +47,14 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 	}
 	if !c.rev2() {
 		c.out = imapwire.AppendRecent(c.out, uint32(c.sel.recent.Len()))
-		if view.Counts().Unseen > 0 {
+		if view.Counts().Unseen > 0 && !c.uidOnly() {
 			status(imap.CodeUnseen, uint64(firstUnseen(view)), "First unseen")
 		}
 	}
 	status(imap.CodeUIDValidity, uint64(view.UIDValidity), "UIDs valid")
 	status(imap.CodeUIDNext, uint64(view.UIDNext), "Predicted next UID")
+	// Of every mailbox, so that NOMODSEQ is never told (RFC 7162 §3.1.2).
+	status(imap.CodeHighestModSeq, uint64(view.HighestModSeq), "Highest mod-sequence")
 	if c.rev2() {
 		if err := c.appendListOf(entry.Name); err != nil {
 			return err

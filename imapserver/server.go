@@ -84,8 +84,9 @@ type Server struct {
 	Version        string       // told by ID (RFC 2971); may be ""
 	TempDir        string       // for long messages of APPEND that may hold NUL; "" is os.TempDir
 
-	extensions []*extension // nil: all of extensions.go
-	searchKeys int          // what a search may try; 0: maxSearchKeys
+	extensions []*extension     // nil: all of extensions.go
+	searchKeys int              // what a search may try; 0: maxSearchKeys
+	clock      func() time.Time // nil: time.Now
 
 	once     sync.Once
 	features *features

@@ -18,6 +18,10 @@ type selection struct {
 	view *mailbox.Version
 	// recent holds the messages that are \Recent in this session (RFC 3501 §2.3.2).
 	recent imap.UIDSet
+	// told is the mod-sequence up to which the client has been told of everything.
+	told imap.ModSeq
+	// vanished says that the running command has told of removed messages by VANISHED.
+	vanished bool
 
 	flagText flagTexts // for the keywords of view
 }
@@ -48,11 +52,20 @@ func (c *conn) checkAccount() error {
 
 // sync tells the client what has changed in the selected mailbox since it was last told, all of
 // it or, with retain, everything but EXPUNGE.
-func (c *conn) sync(retain bool) error { return c.syncQuiet(retain, nil) }
+func (c *conn) sync(retain bool) error { return c.syncTelling(retain, nil) }
 
-// syncQuiet is sync without FETCH responses for the messages that quiet accepts: the client knows
-// their flags already, or is just being told. It is also given the versions that x.Old and x.Row are of.
-func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, last, next *mailbox.Version) bool) error {
+// telling is what the client is to be told of a message that has changed.
+type telling uint8
+
+const (
+	tellFlags   telling = iota // with the mod-sequence, if the client knows those
+	tellModSeq                 // the client knows the flags
+	tellNothing                // it is just being told
+)
+
+// syncTelling is sync with what says of each message that has changed what is to be told; nil: all. It
+// is also given the versions that x.Old and x.Row are of.
+func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next *mailbox.Version) telling) error {
 	sel := c.sel
 	next := sel.box.Version()
 	if err := c.checkAccount(); err != nil {
@@ -71,12 +84,12 @@ func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, last, next *
 	d := mailbox.Diff(last, next)
 	sel.view = next
 	sel.box.Hold(next)
+	if next.Ghosts().Empty() {
+		sel.told = next.HighestModSeq
+	}
 
-	for i, x := range d.Expunged { // each moves those behind it up by one
-		c.out = imapwire.AppendExpunge(c.out, x.Seq-imap.SeqNum(i))
-		if err := c.room(); err != nil {
-			return err
-		}
+	if err := c.appendExpunged(d.Expunged); err != nil {
+		return err
 	}
 	if d.KeywordsChanged {
 		sel.flagText = flagTexts{}
@@ -95,10 +108,37 @@ func (c *conn) syncQuiet(retain bool, quiet func(x mailbox.Changed, last, next *
 		c.out = imapwire.AppendRecent(c.out, uint32(sel.recent.Len()))
 	}
 	for x := range d.Changed() {
-		if quiet != nil && quiet(x, last, next) {
+		tell := tellFlags
+		if what != nil {
+			tell = what(x, last, next)
+		}
+		if tell == tellNothing || tell == tellModSeq && !c.condStore() {
 			continue
 		}
-		c.appendFetchFlags(x.Seq, x.Row, true)
+		c.appendFetchFlags(x.Seq, x.Row, true, tell == tellModSeq)
+		if err := c.room(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendExpunged tells that messages are gone, by EXPUNGE or by VANISHED (RFC 7162 §3.2.10.2,
+// RFC 9586 §3.4, §3.6).
+func (c *conn) appendExpunged(gone []mailbox.Numbered) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	if c.qResync() || c.uidOnly() {
+		var uids imap.UIDSet
+		for i := range gone {
+			uids.Add(gone[i].Row.UID)
+		}
+		c.sel.vanished = true
+		return c.appendVanished(uids, false)
+	}
+	for i, x := range gone { // each moves those behind it up by one
+		c.out = imapwire.AppendExpunge(c.out, x.Seq-imap.SeqNum(i))
 		if err := c.room(); err != nil {
 			return err
 		}

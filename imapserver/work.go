@@ -28,6 +28,21 @@ type work struct {
 	stop      bool            // the server shuts down: the command is to end at the next message or name
 	turn      turn            // the user's, while the command has it; nil: it needs none yet
 	socket    syscall.RawConn // what conn.socket has found; nil: nobody has asked yet
+
+	// told is when the command began, or the client was last told of its progress (inprogress.go); zero: nobody
+	// is to be told.
+	told time.Time
+	due  bool // the client is to be told again
+	// progress returns how many messages are done, of how many; nil: nobody knows.
+	progress func() (done, goal int)
+	// beforeSending is called before what has been answered is sent in the middle of the command; nil: nothing is.
+	beforeSending func() error
+}
+
+// begin is for a command that begins at that time.
+func (w *work) begin(now time.Time) {
+	w.steps, w.unchecked, w.stop = 0, 0, false
+	w.told, w.due, w.progress, w.beforeSending = now, false, nil, nil
 }
 
 // next counts n steps of work, as step does, before another message or name is looked at. Its error also
@@ -38,6 +53,9 @@ func (c *conn) next(n int) error {
 	}
 	if c.work.stop {
 		return no(imap.CodeUnavailable, "Server is shutting down")
+	}
+	if c.work.due {
+		return c.tellProgress()
 	}
 	return nil
 }
@@ -63,7 +81,9 @@ func (c *conn) check() error {
 		c.work.stop = true
 		return nil
 	}
-	return c.waitTurn()
+	err := c.waitTurn()
+	c.work.due = c.work.due || !c.work.told.IsZero() && c.s.now().Sub(c.work.told) >= inProgressEvery
+	return err
 }
 
 // errClientGone says that nobody waits for the answer any more.

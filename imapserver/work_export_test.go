@@ -2,6 +2,7 @@ package imapserver
 
 import (
 	"maps"
+	"time"
 
 	"restante/imapwire"
 )
@@ -21,3 +22,6 @@ func OfferWork(s *Server, work func(user string, step func(int) error) error) {
 	}}
 	s.extensions = append([]*extension{&base}, extensions[1:]...)
 }
+
+// SetClock gives the server a clock.
+func SetClock(s *Server, now func() time.Time) { s.clock = now }

@@ -50,7 +50,7 @@ func init() {
 		{"SEARCH X-COLOUR red", &Search{Key: imap.SearchKey{Op: "X-COLOUR", Text: "red"}}},
 		{"SEARCH NOT X-PALE X-COLOUR red", &Search{Key: imap.Not(imap.SearchKey{Op: "X-PALE",
 			Keys: []imap.SearchKey{{Op: "X-COLOUR", Text: "red"}}})}},
-		{"SELECT x (CONDSTORE X-SHADES 7)", &Select{Mailbox: "x", Params: []Option{&RawOption{Label: "CONDSTORE"}, &Shades{7}}}},
+		{"SELECT x (CONDSTORE X-SHADES 7)", &Select{Mailbox: "x", Params: []Option{CondStore{}, &Shades{7}}}},
 		{"CREATE x (X-SHADES 7)", &Create{Mailbox: "x", Params: shades}},
 		{`CREATE x (USE (\Junk) X-SHADES 7)`, &Create{Mailbox: "x", Use: []imap.MailboxAttr{imap.AttrJunk}, Params: shades}},
 		{"FETCH 1 FLAGS (X-SHADES 7)", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{imap.FetchFlags}, Modifiers: shades}},
@@ -65,7 +65,7 @@ func init() {
 	badCommands = append(badCommands, []struct{ production, in string }{
 		{"fetch-modifier", "a FETCH 1 FLAGS (|FOO)"}, {"store-modifier", "a STORE 1 (|FOO) FLAGS ()"},
 		{"create-param", "a CREATE x (X-SHADES 7 |FOO)"}, {"create-param", `a CREATE x (USE (\A) |USE (\B))`},
-		{"shades", "a SELECT x (X-SHADES |y)"}, {"fetch-att", "a FETCH 1 |X-COLOUR[]"}, {"fetch-att", "a FETCH 1 |MODSEQ"},
+		{"shades", "a SELECT x (X-SHADES |y)"}, {"fetch-att", "a FETCH 1 |X-COLOUR[]"},
 	}...)
 }
 

@@ -2,7 +2,7 @@ package imapwire
 
 import "restante/imap"
 
-func init() { fetchItems.add("MODSEQ", fetchItem{value: (*scanner).modSeq}) }
+func init() { fetchItems.add("MODSEQ", fetchItem{ask: plainItem, value: (*scanner).modSeq}) }
 
 // modSeq parses
 //

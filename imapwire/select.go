@@ -82,9 +82,3 @@ func (r *StatusResponse) Unseen() (imap.SeqNum, bool) {
 	n, ok := r.num(imap.CodeUnseen, 32)
 	return imap.SeqNum(n), ok
 }
-
-// HighestModSeq returns the argument of HIGHESTMODSEQ (RFC 7162 §3.1.2.1).
-func (r *StatusResponse) HighestModSeq() (imap.ModSeq, bool) {
-	n, ok := r.num("HIGHESTMODSEQ", 64)
-	return imap.ModSeq(n), ok
-}

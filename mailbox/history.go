@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"iter"
@@ -143,8 +144,18 @@ type Changes struct {
 }
 
 // Vanished returns the UIDs that were removed. Some of them may never have been messages.
-func (c *Changes) Vanished() (out imap.UIDSet) {
-	for _, x := range c.Expunged {
+func (c *Changes) Vanished() imap.UIDSet { return removedUIDs(slices.Clone(c.Expunged)) }
+
+// Vanished returns the UIDs that were removed with a higher mod-sequence than since, as far as it is
+// known: see HistorySince. Some of them may never have been messages.
+func (v *Version) Vanished(since imap.ModSeq) imap.UIDSet {
+	return removedUIDs(slices.Collect(v.Removed(since)))
+}
+
+// removedUIDs sorts the runs first, so that each costs the same to add.
+func removedUIDs(removed []Expunged) (out imap.UIDSet) {
+	slices.SortFunc(removed, func(a, b Expunged) int { return cmp.Compare(a.First, b.First) })
+	for _, x := range removed {
 		out.AddRange(x.First, x.Last)
 	}
 	return out

@@ -393,7 +393,7 @@ func annotate(nodes []node) []node {
 		}
 		items := node{kind: list, bare: true, order: pairs, kids: nodes[i:]}
 		return append(nodes[:i:i], items)
-	case len(nodes) > 2 && nodes[1].is("FETCH"):
+	case len(nodes) > 2 && (nodes[1].is("FETCH") || nodes[1].is("UIDFETCH")):
 		mark(2, pairs)
 		kids := nodes[2].kids
 		for i := 1; i < len(kids); i++ {

@@ -3,6 +3,8 @@ package transcript
 import (
 	"slices"
 	"strings"
+
+	"restante/imap"
 )
 
 // view is the mailbox as a client knows it: enough of it to notice what no server may send.
@@ -31,6 +33,17 @@ func (v *view) check(s *session, r *response) string {
 	selecting := verb == "SELECT" || verb == "EXAMINE"
 	if s.rev2 && mentionsRecent(r) {
 		return `\Recent is not for IMAP4rev2 clients (RFC 9051 §2.3.2)`
+	}
+	if len(r.nodes) == 2 && r.nodes[0].is("VANISHED") {
+		gone, err := imap.ParseUIDSet(r.nodes[1].text)
+		switch {
+		case err != nil || gone.Dynamic() || uint64(gone.Len()) > v.exists:
+			return "VANISHED of what the client does not know (RFC 7162 §3.2.10.2)"
+		case verb == "" || !uid && slices.Contains([]string{"FETCH", "STORE", "SEARCH"}, verb):
+			return "VANISHED while no command, or FETCH, STORE or SEARCH, is in progress (RFC 7162 §3.2.10.2)"
+		}
+		v.exists -= uint64(gone.Len())
+		return ""
 	}
 	n, what := r.numbered()
 	switch what {
