@@ -16,6 +16,7 @@ const (
 	CodeAuthenticationFailed Code = "AUTHENTICATIONFAILED"
 	CodeAuthorizationFailed  Code = "AUTHORIZATIONFAILED"
 	CodeBadCharset           Code = "BADCHARSET"
+	CodeBadURL               Code = "BADURL" // RFC 4469 §4.1
 	CodeCannot               Code = "CANNOT"
 	CodeCapability           Code = "CAPABILITY"
 	CodeClientBug            Code = "CLIENTBUG"
@@ -28,6 +29,7 @@ const (
 	CodeHasChildren          Code = "HASCHILDREN"
 	CodeInUse                Code = "INUSE"
 	CodeLimit                Code = "LIMIT"
+	CodeMailboxID            Code = "MAILBOXID" // RFC 8474 §4.1
 	CodeNonExistent          Code = "NONEXISTENT"
 	CodeNoPerm               Code = "NOPERM"
 	CodeNotSaved             Code = "NOTSAVED"

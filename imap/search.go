@@ -65,6 +65,12 @@ const (
 	SearchUnseen     SearchOp = "UNSEEN"
 )
 
+// The search keys of OBJECTID (RFC 8474 §6); Text is the ID.
+const (
+	SearchEmailID  SearchOp = "EMAILID"
+	SearchThreadID SearchOp = "THREADID"
+)
+
 // All matches every message.
 var All = SearchKey{Op: SearchAll}
 
