@@ -27,6 +27,10 @@ var extensions = []*extension{
 	&searchResExtension,
 	&moveExtension,
 	&binaryExtension,
+	&multiAppendExtension,
+	&catenateExtension,
+	&replaceExtension,
 	&statusSizeExtension,
+	&objectIDExtension,
 	&appendLimitExtension,
 }

@@ -53,6 +53,8 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 	}
 	status(imap.CodeUIDValidity, uint64(view.UIDValidity), "UIDs valid")
 	status(imap.CodeUIDNext, uint64(view.UIDNext), "Predicted next UID")
+	id := mailboxIDCode(entry.ID)
+	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", id.code, id.args, "Mailbox ID")
 	if c.rev2() {
 		if err := c.appendListOf(entry.Name); err != nil {
 			return err

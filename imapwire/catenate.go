@@ -1,6 +1,10 @@
 package imapwire
 
-import "restante/imap"
+import (
+	"strings"
+
+	"restante/imap"
+)
 
 func init() {
 	codes.add(string(imap.CodeBadURL), imap.ErrNotFound)
@@ -100,4 +104,19 @@ func (l *lexer) catParts(c *Append) {
 		}
 		l.sp("cat-part")
 	}
+}
+
+// BadURLArgs returns the argument of BADURL (RFC 4469 §4.1), with what cannot stand there written as
+// URLs write it.
+func BadURLArgs(url string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(url) {
+		if c := url[i]; c > ' ' && c < 0x7f && c != ']' && c != '[' && c != '"' {
+			b.WriteByte(c)
+		} else {
+			b.WriteString("%" + string(hex[c>>4]) + string(hex[c&15]))
+		}
+	}
+	return b.String()
 }
