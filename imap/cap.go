@@ -9,6 +9,7 @@ const (
 	CapIMAP4rev2     Cap = "IMAP4rev2"
 	CapAppendLimit   Cap = "APPENDLIMIT" // with "=" and the limit in octets, RFC 7889
 	CapBinary        Cap = "BINARY"
+	CapCatenate      Cap = "CATENATE"
 	CapChildren      Cap = "CHILDREN"
 	CapCondStore     Cap = "CONDSTORE"
 	CapCreateSpecial Cap = "CREATE-SPECIAL-USE"
@@ -25,7 +26,9 @@ const (
 	CapMove          Cap = "MOVE"
 	CapMultiAppend   Cap = "MULTIAPPEND"
 	CapNamespace     Cap = "NAMESPACE"
+	CapObjectID      Cap = "OBJECTID"
 	CapQResync       Cap = "QRESYNC"
+	CapReplace       Cap = "REPLACE"
 	CapSASLIR        Cap = "SASL-IR"
 	CapSearchRes     Cap = "SEARCHRES"
 	CapSpecialUse    Cap = "SPECIAL-USE"

@@ -16,6 +16,7 @@ const (
 	CodeAuthenticationFailed Code = "AUTHENTICATIONFAILED"
 	CodeAuthorizationFailed  Code = "AUTHORIZATIONFAILED"
 	CodeBadCharset           Code = "BADCHARSET"
+	CodeBadURL               Code = "BADURL" // RFC 4469 §4.1
 	CodeCannot               Code = "CANNOT"
 	CodeCapability           Code = "CAPABILITY"
 	CodeClientBug            Code = "CLIENTBUG"
@@ -30,7 +31,8 @@ const (
 	CodeInProgress           Code = "INPROGRESS"    // RFC 9585 §4
 	CodeInUse                Code = "INUSE"
 	CodeLimit                Code = "LIMIT"
-	CodeModified             Code = "MODIFIED" // RFC 7162 §3.1.3
+	CodeModified             Code = "MODIFIED"  // RFC 7162 §3.1.3
+	CodeMailboxID            Code = "MAILBOXID" // RFC 8474 §4.1
 	CodeNonExistent          Code = "NONEXISTENT"
 	CodeNoPerm               Code = "NOPERM"
 	CodeNotSaved             Code = "NOTSAVED"

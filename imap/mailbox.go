@@ -75,6 +75,7 @@ type Status struct {
 	HighestModSeq ModSeq
 	Size          int64  // octets
 	AppendLimit   int64  // octets of a message (RFC 7889 §3.1)
+	MailboxID     string // an object ID (RFC 8474 §4.3)
 	Values        Values // items of extensions that have no field
 }
 
@@ -91,6 +92,7 @@ const (
 	StatusHighestModSeq
 	StatusSize
 	StatusAppendLimit
+	StatusMailboxID
 )
 
 // Has reports whether s holds all of items.

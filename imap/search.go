@@ -70,6 +70,12 @@ const (
 // SearchModSeq is the search key of RFC 7162 §3.1.5.
 const SearchModSeq SearchOp = "MODSEQ"
 
+// The search keys of OBJECTID (RFC 8474 §6); Text is the ID.
+const (
+	SearchEmailID  SearchOp = "EMAILID"
+	SearchThreadID SearchOp = "THREADID"
+)
+
 // All matches every message.
 var All = SearchKey{Op: SearchAll}
 

@@ -4,40 +4,30 @@ import (
 	"errors"
 	"io"
 
+	"restante/imap"
 	"restante/imapwire"
 	"restante/internal/spool"
 	"restante/store"
 	"restante/summary"
 )
 
-// runAppend is APPEND, RFC 9051 §6.3.12: the message goes from the connection to the store. What can
-// be refused is refused before the client sends it; the Reader skips what it sends all the same.
+// runAppend is APPEND, RFC 9051 §6.3.12, of one message or several (RFC 3502 §6.3.11): all of them or
+// none. They go from the connection to the store. What can be refused is refused before the client sends
+// it; the Reader skips what it sends all the same.
 func runAppend(c *conn, cmd *imapwire.Append) error {
-	if c.literal == nil {
-		return bad("APPEND needs a message, as a literal")
-	}
-	if err := c.checkAppendLimit(cmd.Size); err != nil {
-		return err
-	}
-	if err := checkKeywords(cmd.Flags); err != nil {
+	in := &appendInput{c: c, command: cmd.Name(), literal: c.literal}
+	defer in.close()
+	if err := in.check(cmd); err != nil {
 		return err
 	}
 	dst, err := c.findDestination(cmd.Mailbox)
 	if err != nil {
 		return err
 	}
-	body, err := c.receive(c.literal, cmd.Binary, func() error { return c.endAppend(cmd) })
-	if err != nil {
+	if err := in.receive(cmd); err != nil {
 		return err
 	}
-	staged, summary, err := c.stage(body)
-	if err != nil {
-		return err
-	}
-	defer staged.Discard()
-	out, err := c.change(&store.Append{Mailbox: c.ref(dst.ID), Messages: []store.NewMessage{
-		{Body: staged, Summary: summary, Flags: cmd.Flags, Date: cmd.Date},
-	}})
+	out, err := c.change(&store.Append{Mailbox: c.ref(dst.ID), Messages: in.messages})
 	if errors.Is(err, store.ErrNotFound) {
 		return c.tryCreate(cmd.Mailbox) // deleted meanwhile
 	}
@@ -48,8 +38,111 @@ func runAppend(c *conn, cmd *imapwire.Append) error {
 	return nil
 }
 
+// appendInput brings the messages of a command from the connection to where the store stages them. Of
+// a message that has arrived the session holds what is kept beside it, and no octets.
+type appendInput struct {
+	c       *conn
+	command string            // its name
+	literal *imapwire.Literal // what has been announced and is not read yet; nil: nothing
+	next    *imapwire.Append  // what the command goes on with behind the literal that was read last
+
+	messages []store.NewMessage
+	size     int64 // octets of the messages
+	held     int   // octets of what the session holds for them
+
+	source urlSource // of parts of messages
+}
+
+// close discards what was not committed.
+func (in *appendInput) close() {
+	in.source.close()
+	for i := range in.messages {
+		in.messages[i].Body.Discard()
+	}
+}
+
+// receive brings all messages of a command into the store.
+func (in *appendInput) receive(m *imapwire.Append) error {
+	for m != nil {
+		if err := in.check(m); err != nil {
+			return err
+		}
+		next, err := in.message(m)
+		if err != nil {
+			return err
+		}
+		m = next
+	}
+	return nil
+}
+
+// check refuses a message by what is known before it arrives.
+func (in *appendInput) check(m *imapwire.Append) error {
+	var size int64 // unknown of what is put together
+	if m.Catenate == nil {
+		size = m.Size
+		if in.literal == nil {
+			return bad("%s needs a message, as a literal", in.command)
+		}
+		if err := in.c.checkAppendLimit(size); err != nil {
+			return err
+		}
+		if size == 0 {
+			return errEmptyMessage
+		}
+	}
+	if err := in.checkTotal(size); err != nil {
+		return err
+	}
+	return checkKeywords(m.Flags)
+}
+
+// message brings one message into the store, and returns the one behind it, nil at the end.
+func (in *appendInput) message(m *imapwire.Append) (next *imapwire.Append, err error) {
+	var staged store.Staged
+	var sum []byte
+	if m.Catenate != nil {
+		staged, sum, next, err = in.catenate(m)
+	} else {
+		var body *messageLiteral
+		if body, err = in.open(m); err == nil {
+			staged, sum, err = in.c.stage(body)
+		}
+		next = in.next
+	}
+	if err != nil {
+		return nil, err
+	}
+	in.messages = append(in.messages, store.NewMessage{Body: staged, Summary: sum, Flags: m.Flags, Date: m.Date})
+	in.size += staged.Size()
+	in.held += appendHeld(m.Flags, sum)
+	return next, nil
+}
+
+// open asks for the literal that is announced, and returns it as a stream.
+func (in *appendInput) open(m *imapwire.Append) (*messageLiteral, error) {
+	in.c.endTurn() // the client is waited for
+	return in.c.receive(in.literal, m.Binary, func() error { return in.goOn(m) })
+}
+
+// goOn reads what stands behind the literal that m has announced.
+func (in *appendInput) goOn(m *imapwire.Append) error {
+	rest, literal, err := in.c.r.ReadRest(in.c.proceed)
+	if err != nil {
+		return err
+	}
+	in.literal = literal
+	if in.next, err = imapwire.ParseAppendNext(rest, m); err != nil {
+		return err
+	}
+	if in.next != nil && in.next.Catenate == nil && literal == nil {
+		return bad("%s needs a message, as a literal", in.command)
+	}
+	return nil
+}
+
 // stage brings the message of a literal into the store, and returns what is to be kept beside it. It
-// fails when what stands behind the literal is not the end of the command.
+// fails when what stands behind the literal is not what the command can go on with.
 func (c *conn) stage(body *messageLiteral) (store.Staged, []byte, error) {
 	octets := io.Reader(body)
 	if body.binary {
@@ -61,30 +154,26 @@ func (c *conn) stage(body *messageLiteral) (store.Staged, []byte, error) {
 		}
 		octets = encoded.Reader()
 	}
-	builder, summarise := summary.NewBuilder()
-	staged, err := c.s.Mail.Stage(c.ctx, c.actor, c.account.ID(), io.TeeReader(octets, builder))
+	staged, sum, err := c.stageOctets(octets)
 	if notWhole := body.finish(); notWhole != nil {
 		if err == nil {
 			staged.Discard()
 		}
 		return nil, nil, notWhole // whatever the store made of it
 	}
+	return staged, sum, err
+}
+
+// stageOctets brings a message into the store, and returns what is to be kept beside it.
+func (c *conn) stageOctets(octets io.Reader) (store.Staged, []byte, error) {
+	builder, summarise := summary.NewBuilder()
+	staged, err := c.s.Mail.Stage(c.ctx, c.actor, c.account.ID(), io.TeeReader(octets, builder))
 	if err != nil {
 		return nil, nil, err
 	}
 	return staged, summarise(), nil
 }
 
-// endAppend reads the end of the command, behind its message.
-func (c *conn) endAppend(cmd *imapwire.Append) error {
-	rest, next, err := c.r.ReadRest(c.proceed)
-	switch {
-	case err != nil:
-		return err
-	case next != nil:
-		return bad("One message at a time: MULTIAPPEND is not offered")
-	case len(rest) != 0 && !(cmd.UTF8 && string(rest) == ")"):
-		return bad("More stands behind the message, which was not understood")
-	}
-	return nil
-}
+// errEmptyMessage answers a message without octets, by which a client calls off what it has begun
+// (RFC 3502 §6.3.11).
+var errEmptyMessage = no(imap.CodeCannot, "The message is empty; nothing was appended")

@@ -31,6 +31,9 @@ func runCreate(c *conn, cmd *imapwire.Create) error {
 			return err
 		}
 	}
-	_, err := c.change(op)
+	out, err := c.change(op)
+	if err == nil {
+		c.completion = mailboxIDCode(out.Created.ID)
+	}
 	return err
 }

@@ -43,7 +43,7 @@ func TestImaginaryExtension(t *testing.T) {
 		{`SEARCH OLD`, []string{"* SEARCH 2"}},
 		{`SEARCH NOT OLD`, []string{"* SEARCH 1"}},
 		{`SEARCH RETURN (COUNT) OLD`, []string{`* ESEARCH (TAG "t18") XIMAGINARY 1`}},
-		{`CLOSE`, []string{`* 2 FETCH (FLAGS (\Recent ximaginary-2))`, `* 2 FETCH (XIMAGINARY "XIMAGINARY (BIG)" UID 2)`, `* ESEARCH (TAG "t19") MAX 2`, `* LIST (\HasNoChildren \Chosen) "/" INBOX`, "OK CLOSE completed"}},
+		{`CLOSE`, []string{`* 2 FETCH (FLAGS (\Recent ximaginary-2))`, `* 2 FETCH (XIMAGINARY "XIMAGINARY (BIG)" UID 2)`, `* ESEARCH (TAG "t19") MAX 2`, `* LIST (\HasNoChildren \Chosen) "/" INBOX`, "OK [MAILBOXID (F0000000000000003)] CLOSE completed"}},
 		{`LIST "" Made`, []string{`* LIST (\HasNoChildren \Flagged) "/" Made`}},
 		{`CHECK`, []string{"BAD SEARCH has no option UNKNOWN here"}},
 		{`UNSELECT`, []string{"OK [XIMAGINARY] Still selected"}},

@@ -31,6 +31,10 @@ var extensions = []*extension{
 	&uidOnlyExtension,
 	&inProgressExtension,
 	&binaryExtension,
+	&multiAppendExtension,
+	&catenateExtension,
+	&replaceExtension,
 	&statusSizeExtension,
+	&objectIDExtension,
 	&appendLimitExtension,
 }

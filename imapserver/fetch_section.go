@@ -13,36 +13,51 @@ import (
 	"restante/store"
 )
 
+// isHeaderFields reports whether a section is not a range of the message, but some of its fields.
+func isHeaderFields(s *imap.Section) bool {
+	return s.Text == "HEADER.FIELDS" || s.Text == "HEADER.FIELDS.NOT"
+}
+
 // section writes BODY[...], as a literal, or NIL where there is no such part.
 func (f *fetcher) section(s *imap.Section, partial *imap.Partial) error {
-	if s.Text == "HEADER.FIELDS" || s.Text == "HEADER.FIELDS.NOT" {
+	if isHeaderFields(s) {
 		return f.fields(s, partial)
 	}
-	r := message.Range{Len: int64(f.msg.row.Size)}
+	r, ok, err := f.msg.sectionRange(s)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		f.c.out = append(f.c.out, "NIL"...)
+		return nil
+	}
+	return f.octets(partialRange(r, partial))
+}
+
+// sectionRange returns where in the message a section is, or false when there is no such part.
+func (m *openMessage) sectionRange(s *imap.Section) (message.Range, bool, error) {
+	r := message.Range{Len: int64(m.row.Size)}
 	switch {
 	case len(s.Part) == 0 && s.Text == "":
+		return r, true, nil
 	case len(s.Part) == 0:
-		sum, err := f.msg.summary()
+		sum, err := m.summary()
 		if err != nil {
-			return err
+			return r, false, err
 		}
 		if n := sum.HeaderLen(); s.Text == "HEADER" {
 			r.Len = n
 		} else {
 			r = message.Range{Off: n, Len: r.Len - n}
 		}
-	default:
-		st, err := f.msg.structure()
-		if err != nil {
-			return err
-		}
-		var ok bool
-		if r, ok = st.Section(s); !ok {
-			f.c.out = append(f.c.out, "NIL"...)
-			return nil
-		}
+		return r, true, nil
 	}
-	return f.octets(partialRange(r, partial))
+	st, err := m.structure()
+	if err != nil {
+		return r, false, err
+	}
+	r, ok := st.Section(s)
+	return r, ok, nil
 }
 
 // partialRange returns the part of a range that a partial fetch asks for.
@@ -53,7 +68,11 @@ func partialRange(r message.Range, p *imap.Partial) message.Range {
 	if p.Offset >= r.Len {
 		return message.Range{Off: r.Off + r.Len}
 	}
-	return message.Range{Off: r.Off + p.Offset, Len: min(p.Count, r.Len-p.Offset)}
+	left := r.Len - p.Offset
+	if p.Count > 0 { // 0 is for a URL that names all the rest
+		left = min(left, p.Count)
+	}
+	return message.Range{Off: r.Off + p.Offset, Len: left}
 }
 
 // maxInline is how many octets of a body are copied into the output; more are written past it.
@@ -111,35 +130,46 @@ func (c *conn) writeRange(body store.Body, off, n int64) error {
 	return nil
 }
 
-// fields writes BODY[HEADER.FIELDS ...]: from the summary when it holds the fields, otherwise from
-// the header.
+// fields writes BODY[HEADER.FIELDS ...].
 func (f *fetcher) fields(s *imap.Section, partial *imap.Partial) error {
-	not := s.Text == "HEADER.FIELDS.NOT"
-	if len(s.Part) == 0 {
-		sum, err := f.msg.summary()
-		if err != nil {
-			return err
-		}
-		if out, ok := sum.HeaderFields(nil, s.Fields, not); ok {
-			f.literal(out, partial)
-			return nil
-		}
-	}
-	st, err := f.msg.structure()
+	header, ok, err := f.msg.filteredHeader(s)
 	if err != nil {
 		return err
 	}
-	r, ok := st.Section(&imap.Section{Part: s.Part, Text: "HEADER"})
 	if !ok {
 		f.c.out = append(f.c.out, "NIL"...)
 		return nil
 	}
-	header, err := f.msg.readHeader(r)
-	if err != nil {
-		return err
-	}
-	f.literal(message.FilterHeader(nil, header, s.Fields, not), partial)
+	f.literal(header, partial)
 	return nil
+}
+
+// filteredHeader returns the fields that HEADER.FIELDS or HEADER.FIELDS.NOT means, or false when there
+// is no such part: from the summary when it holds them, otherwise from the header.
+func (m *openMessage) filteredHeader(s *imap.Section) ([]byte, bool, error) {
+	not := s.Text == "HEADER.FIELDS.NOT"
+	if len(s.Part) == 0 {
+		sum, err := m.summary()
+		if err != nil {
+			return nil, false, err
+		}
+		if out, ok := sum.HeaderFields(nil, s.Fields, not); ok {
+			return out, true, nil
+		}
+	}
+	st, err := m.structure()
+	if err != nil {
+		return nil, false, err
+	}
+	r, ok := st.Section(&imap.Section{Part: s.Part, Text: "HEADER"})
+	if !ok {
+		return nil, false, nil
+	}
+	header, err := m.readHeader(r)
+	if err != nil {
+		return nil, false, err
+	}
+	return message.FilterHeader(nil, header, s.Fields, not), true, nil
 }
 
 // literal writes octets, or the part of them that a partial fetch asks for.

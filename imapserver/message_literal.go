@@ -43,6 +43,9 @@ func (m *messageLiteral) Read(p []byte) (int, error) {
 	if m.err != nil {
 		return 0, m.err
 	}
+	if m.left == 0 {
+		return 0, io.EOF // the Reader is past it
+	}
 	n, err := m.octets.Read(p)
 	m.left -= int64(n)
 	switch {

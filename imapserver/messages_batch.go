@@ -6,21 +6,20 @@ import (
 	"restante/imap"
 	"restante/mailbox"
 	"restante/store"
-	"restante/summary"
 )
 
 // eachMessage calls do for every row, one after the other, with the message's summary when summaries
 // says that it will be needed. It is how FETCH and SEARCH go through a mailbox: summaries are read
 // ahead, in batches that are bounded by their octets.
 func (c *conn) eachMessage(rows iter.Seq2[imap.SeqNum, *mailbox.Row], summaries bool, do func(*openMessage) error) error {
-	m := &openMessage{c: c}
+	m := &openMessage{c: c, box: c.sel.box}
 	defer m.close()
 	if !summaries {
 		for seq, row := range rows {
 			if err := c.next(1); err != nil {
 				return err
 			}
-			m.reset(seq, row, nil)
+			m.reset(seq, row, store.Details{})
 			if err := do(m); err != nil {
 				return err
 			}
@@ -71,7 +70,7 @@ func (b *detailsBatch) each(m *openMessage, do func(*openMessage) error) error {
 			if err := b.c.next(len(b.details[i].Summary) + 1); err != nil {
 				return err
 			}
-			m.reset(b.seqs[done+i], &rows[i], summary.Summary(b.details[i].Summary))
+			m.reset(b.seqs[done+i], &rows[i], b.details[i])
 			if err := do(m); err != nil {
 				return err
 			}

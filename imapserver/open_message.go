@@ -13,20 +13,24 @@ import (
 // openMessage is one message while FETCH or SEARCH looks at it. What it needs is opened when it is
 // needed.
 type openMessage struct {
-	c    *conn
-	seq  imap.SeqNum
-	row  mailbox.Row
-	sum  summary.Summary
-	body store.Body
-	read countedBody        // body, for those who read it
-	st   *message.Structure // where its parts are
-	full *message.Structure // all of that, when the message has been scanned
+	c       *conn
+	box     store.Mailbox // the message is in
+	seq     imap.SeqNum
+	row     mailbox.Row
+	details store.Details // without the summary
+	sum     summary.Summary
+	body    store.Body
+	read    countedBody        // body, for those who read it
+	st      *message.Structure // where its parts are
+	full    *message.Structure // all of that, when the message has been scanned
 }
 
-// reset makes it another message, whose summary is given when it has been read already.
-func (m *openMessage) reset(seq imap.SeqNum, row *mailbox.Row, sum summary.Summary) {
+// reset makes it another message. Its details are empty when they have not been read.
+func (m *openMessage) reset(seq imap.SeqNum, row *mailbox.Row, details store.Details) {
 	m.close()
-	m.seq, m.row, m.sum, m.st, m.full = seq, *row, sum, nil, nil
+	m.seq, m.row, m.sum, m.st, m.full = seq, *row, summary.Summary(details.Summary), nil, nil
+	m.details = details
+	m.details.Summary = nil
 }
 
 func (m *openMessage) close() {
@@ -53,7 +57,7 @@ func (b *countedBody) ReadAt(p []byte, off int64) (int, error) {
 // open returns the message's octets.
 func (m *openMessage) open() (store.Body, error) {
 	if m.body == nil {
-		body, err := m.c.sel.box.Body(m.c.ctx, &m.row)
+		body, err := m.box.Body(m.c.ctx, &m.row)
 		if err != nil {
 			return nil, err
 		}

@@ -55,6 +55,8 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 	status(imap.CodeUIDNext, uint64(view.UIDNext), "Predicted next UID")
 	// Of every mailbox, so that NOMODSEQ is never told (RFC 7162 §3.1.2).
 	status(imap.CodeHighestModSeq, uint64(view.HighestModSeq), "Highest mod-sequence")
+	id := mailboxIDCode(entry.ID)
+	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", id.code, id.args, "Mailbox ID")
 	if c.rev2() {
 		if err := c.appendListOf(entry.Name); err != nil {
 			return err

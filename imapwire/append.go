@@ -13,17 +13,24 @@ func init() {
 	codes.add(string(imap.CodeTooBig), imap.ErrTooBig)
 }
 
-// Append adds a message to a mailbox (RFC 9051 §6.3.12). The message itself is not part of the
-// value: on the server it is the literal that Reader.ReadCommand leaves in the stream, in the
-// client the caller sends it behind the encoder's segments.
+// Append adds messages to a mailbox (RFC 9051 §6.3.12, RFC 3502 §6.3.11). The messages themselves are
+// not part of the value: on the server each is a literal that Reader.ReadCommand leaves in the stream,
+// in the client the caller sends it behind the encoder's segments.
 type Append struct {
 	Mailbox string
 	Flags   []imap.Flag
 	Date    time.Time // the internal date; zero: none given
-	Size    int64     // octets of the message
-	Binary  bool      // literal8: the message may hold NUL (RFC 3516 §4.4)
-	UTF8    bool      // inside UTF8 (...): headers may be UTF-8 (RFC 6855 §4)
-	NonSync bool      // the literal was not synchronising; set by the parser
+
+	// The literal that is announced in the end: the message, or with Catenate a part of it.
+	Size    int64 // octets
+	Binary  bool  // literal8: it may hold NUL (RFC 3516 §4.4)
+	UTF8    bool  // inside UTF8 (...): headers may be UTF-8 (RFC 6855 §4)
+	NonSync bool  // the literal was not synchronising; set by the parser
+
+	// Catenate is set when the server is to put the message together (RFC 4469 §5).
+	Catenate *Catenate
+	// Next is the message behind one for which nothing is announced.
+	Next *Append
 }
 
 // Name returns "APPEND".
@@ -33,11 +40,14 @@ func (*Append) Name() string { return "APPEND" }
 func (c *Append) AppendArgs(e *Encoder) {
 	e.SP()
 	e.Mailbox(c.Mailbox)
-	c.AppendMessage(e)
+	for ; c != nil; c = c.Next {
+		c.AppendMessage(e)
+	}
 }
 
-// AppendMessage appends what announces a message: flags, date and size. With it a client sends the
-// second and every further message of MULTIAPPEND (RFC 3502 §6.3.11).
+// AppendMessage appends what announces a message: flags, date and size, or what it is put together of
+// up to the first literal. With it a client sends the second and every further message of MULTIAPPEND
+// (RFC 3502 §6.3.11).
 func (c *Append) AppendMessage(e *Encoder) {
 	if len(c.Flags) > 0 {
 		e.SP()
@@ -50,6 +60,15 @@ func (c *Append) AppendMessage(e *Encoder) {
 		e.buf = AppendDateTime(append(e.buf, ' '), c.Date)
 	}
 	e.SP()
+	if c.Catenate != nil {
+		c.appendCatenate(e)
+		return
+	}
+	c.announceLiteral(e)
+}
+
+// announceLiteral appends the announcement of the literal.
+func (c *Append) announceLiteral(e *Encoder) {
 	if c.UTF8 {
 		e.raw("UTF8 (")
 	}
@@ -62,13 +81,20 @@ func (c *Append) AppendMessage(e *Encoder) {
 	e.announce(c.Size)
 }
 
-// Trailer returns what ends the command behind the message: CRLF, with the parenthesis of UTF8 in
-// front of it.
+// Trailer returns what ends the command behind what is announced last: CRLF, with the parentheses of
+// UTF8 and CATENATE in front of it.
 func (c *Append) Trailer() string {
-	if c.UTF8 {
-		return ")\r\n"
+	for c.Next != nil {
+		c = c.Next
 	}
-	return "\r\n"
+	end := "\r\n"
+	if c.Catenate != nil && c.Catenate.Announced != CatNone {
+		end = ")" + end
+	}
+	if c.UTF8 {
+		end = ")" + end
+	}
+	return end
 }
 
 // ParseAppend parses the frame of an APPEND command, which ends with the announcement of the
@@ -85,18 +111,29 @@ func ParseAppend(frame []byte, o ParseOptions) (tag string, a *Append, err error
 	return tag, a, nil
 }
 
-// ParseAppendNext parses what Reader.ReadRest returned behind the message of prev. It returns the
-// next message of MULTIAPPEND (RFC 3502 §6.3.11), or nil at the end of the command.
+// ParseAppendNext parses what Reader.ReadRest returned behind the literal that prev, the last message
+// so far, has announced. It returns what the command goes on with, or nil at its end: the next message
+// (RFC 3502 §6.3.11), or where a part of a message was announced what the same message goes on with,
+// which has a Catenate then and neither flags nor date.
 func ParseAppendNext(frame []byte, prev *Append) (*Append, error) {
 	l := &lexer{buf: frame}
 	if prev.UTF8 {
 		l.expect(')', "append-data")
 	}
-	if l.err == nil && l.atEnd() {
-		return nil, nil
-	}
 	next := &Append{Mailbox: prev.Mailbox}
-	l.appendMessage(next)
+	switch {
+	case prev.Catenate != nil:
+		next.Catenate = new(Catenate)
+		if !l.take(')') {
+			l.sp("cat-part")
+			l.catParts(next)
+		}
+		l.appendNext(next)
+	case l.err == nil && l.atEnd():
+		return nil, nil
+	default:
+		l.appendMessages(next)
+	}
 	l.end("append")
 	if l.err != nil {
 		return nil, l.err
@@ -111,14 +148,30 @@ func parseAppend(l *lexer, _ bool) Command {
 	c := new(Append)
 	l.sp("append")
 	c.Mailbox = l.mailbox("mailbox")
-	l.appendMessage(c)
+	l.appendMessages(c)
 	return c
+}
+
+// appendMessages parses messages up to the first that announces octets.
+func (l *lexer) appendMessages(c *Append) {
+	l.appendMessage(c)
+	l.appendNext(c)
+}
+
+// appendNext parses the messages behind one for which nothing was announced, if there are any.
+func (l *lexer) appendNext(c *Append) {
+	for c.isWhole() && l.err == nil && !l.atEnd() {
+		c.Next = &Append{Mailbox: c.Mailbox}
+		c = c.Next
+		l.appendMessage(c)
+	}
 }
 
 // appendMessage parses
 //
 //	append-message = [SP flag-list] [SP date-time] SP append-data
-//	append-data    = literal / literal8 / "UTF8" SP "(" literal8 ")"
+//	append-data    = literal / literal8 / "UTF8" SP "(" literal8 ")" /
+//	                 "CATENATE" SP "(" cat-part *(SP cat-part) ")"
 //
 // up to where the data begins. A line end behind the announcement is part of it.
 func (l *lexer) appendMessage(c *Append) {
@@ -131,16 +184,38 @@ func (l *lexer) appendMessage(c *Append) {
 		c.Date = l.dateTime("date-time")
 		l.sp("append-message")
 	}
-	if l.keyword("UTF8") {
-		c.UTF8 = true
+	if l.keyword("CATENATE") {
+		c.Catenate = new(Catenate)
 		l.sp("append-data")
 		l.expect('(', "append-data")
-		if l.peek() != '~' {
-			l.fail("append-data", "expected a literal8")
-		}
+		l.catParts(c)
+		return
 	}
+	if l.utf8Data(c, "append-data") {
+		return
+	}
+	l.announced(c, "append-data")
+}
+
+// utf8Data parses "UTF8 (" and the announcement of a literal8, if they come next.
+func (l *lexer) utf8Data(c *Append, production string) bool {
+	if !l.keyword("UTF8") {
+		return false
+	}
+	c.UTF8 = true
+	l.sp(production)
+	l.expect('(', production)
+	if l.peek() != '~' {
+		l.fail(production, "expected a literal8")
+	}
+	l.announced(c, production)
+	return true
+}
+
+// announced parses the announcement of a literal.
+func (l *lexer) announced(c *Append, production string) {
 	c.Binary = l.take('~')
-	l.expect('{', "append-data")
+	l.expect('{', production)
 	c.Size = l.number64("literal")
 	c.NonSync = l.take('+')
 	l.expect('}', "literal")

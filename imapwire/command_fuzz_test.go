@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +47,36 @@ func FuzzParseCommand(f *testing.F) {
 			t.Fatal("no tag")
 		}
 		checkRoundTrip(t, cmd, EncoderOptions{UTF8: rev2})
+	})
+}
+
+// What goes on behind a literal of APPEND can be sent, and reads the same again.
+func FuzzParseAppendNext(f *testing.F) {
+	for _, in := range []string{"", ` (\Seen) "17-Jul-1996 02:44:25 -0700" {310}`, " UTF8 (~{3+}", ") {3}", ")", "))", ` URL "/a/;UID=1" TEXT {3}`,
+		` URL /a/;UID=1 UTF8 (~{3}`, " URL {4}", `) CATENATE (URL /a) {2}`} {
+		for catenate := range 2 {
+			f.Add([]byte(in), false, catenate == 1)
+			f.Add([]byte(in), true, catenate == 1)
+		}
+	}
+	f.Fuzz(func(t *testing.T, frame []byte, utf8, catenate bool) {
+		prev := &Append{Mailbox: "x", UTF8: utf8}
+		if catenate {
+			prev.Catenate = &Catenate{Announced: CatText}
+		}
+		next, err := ParseAppendNext(frame, prev)
+		if err != nil || next == nil {
+			return
+		}
+		if catenate { // what goes on is a message of its own here, when it has anything
+			if len(next.Catenate.URLs) == 0 && next.isWhole() {
+				next = next.Next
+			}
+			if next == nil {
+				return
+			}
+		}
+		checkRoundTrip(t, next, EncoderOptions{})
 	})
 }
 
@@ -210,6 +241,8 @@ func (g *gen) searchKey(depth int) imap.SearchKey {
 		k.Flag = imap.Flag(g.atom())
 	case imap.SearchUID:
 		k.Set = g.set(true)
+	case imap.SearchEmailID, imap.SearchThreadID:
+		k.Text = "M" + strconv.Itoa(g.IntN(1000))
 	case imap.SearchNot, imap.SearchOr:
 		return imap.All // which come above
 	}

@@ -129,6 +129,21 @@ var goodCommands = []struct {
 		Date: time.Date(2026, 1, 1, 10, 0, 59, 0, time.UTC)}},
 	{"APPEND x (\\Seen) UTF8 (~{5}", &Append{Mailbox: "x", Flags: []imap.Flag{imap.Seen}, Size: 5, Binary: true, UTF8: true}},
 
+	{`APPEND x CATENATE (URL "/a/;UID=1" TEXT {5}`, &Append{Mailbox: "x", Size: 5,
+		Catenate: &Catenate{URLs: []string{"/a/;UID=1"}, Announced: CatText}}},
+	{`APPEND x (\Draft) CATENATE (UTF8 (~{5}`, &Append{Mailbox: "x", Flags: []imap.Flag{imap.Draft}, Size: 5, Binary: true, UTF8: true,
+		Catenate: &Catenate{Announced: CatText}}},
+	{`APPEND x CATENATE (URL {12}`, &Append{Mailbox: "x", Size: 12, Catenate: &Catenate{Announced: CatURL}}},
+	{`APPEND x CATENATE (URL /a/;UID=1 URL /a/;UID=2) (\Seen) CATENATE (URL /b) ~{3}`, &Append{Mailbox: "x",
+		Catenate: &Catenate{URLs: []string{"/a/;UID=1", "/a/;UID=2"}},
+		Next: &Append{Mailbox: "x", Flags: []imap.Flag{imap.Seen}, Catenate: &Catenate{URLs: []string{"/b"}},
+			Next: &Append{Mailbox: "x", Size: 3, Binary: true}}}},
+
+	{"REPLACE 4 Drafts (\\Seen) {312}", &Replace{Set: seqs("4"), Append: Append{Mailbox: "Drafts", Flags: []imap.Flag{imap.Seen}, Size: 312}}},
+	{"UID REPLACE * x ~{1}", &Replace{UID: true, Set: uids("*"), Append: Append{Mailbox: "x", Size: 1, Binary: true}}},
+	{`UID REPLACE 3002 Drafts CATENATE (URL "/Drafts/;UID=3002")`, &Replace{UID: true, Set: uids("3002"),
+		Append: Append{Mailbox: "Drafts", Catenate: &Catenate{URLs: []string{"/Drafts/;UID=3002"}}}}},
+
 	{"COPY 2:4 MEETING", &Copy{Set: seqs("2:4"), Mailbox: "MEETING"}},
 	{"UID COPY 5,1:3,* inbox", &Copy{UID: true, Set: uids("1:3,5,*"), Mailbox: "INBOX"}},
 	{"COPY $ x", &Copy{Set: imap.SearchResult{}, Mailbox: "x"}},
@@ -211,8 +226,12 @@ func TestParseCommand(t *testing.T) {
 // checkRoundTrip encodes a command and parses it again.
 func checkRoundTrip(t *testing.T, cmd Command, o EncoderOptions) {
 	t.Helper()
-	if a, ok := cmd.(*Append); ok {
-		o.LiteralPlus = a.NonSync
+	last, _ := cmd.(*Append)
+	if r, ok := cmd.(*Replace); ok {
+		last = &r.Append
+	}
+	for ; last != nil; last = last.Next {
+		o.LiteralPlus = last.NonSync
 	}
 	e := Encoder{EncoderOptions: o}
 	if err := e.Command("a1", cmd); err != nil {
@@ -285,7 +304,10 @@ var badCommands = []struct{ production, in string }{
 	{"date-time", `a APPEND x "|01-Jan-2026 24:00:00 +0000" {1}`}, {"date-time", `a APPEND x "|01-Jan-2026 10:00:00 +2400" {1}`},
 	{"date-time", `a APPEND x "01-Jan-2026 10:00:00 |UTC" {1}`},
 	{"literal", "a APPEND x {|}"}, {"literal", "a APPEND x {|-1}"}, {"command", "a APPEND x {1}| x"}, {"append-data", "a APPEND x UTF8 (|{1}"},
-	{"command", "a APPEND x {1}\r\n|y"},
+	{"command", "a APPEND x {1}\r\n|y"}, {"cat-part", "a APPEND x CATENATE (|)"}, {"cat-part", "a APPEND x CATENATE (|FOO x)"},
+	{"cat-part", "a APPEND x CATENATE (URL /a|"}, {"text-literal", "a APPEND x CATENATE (TEXT |x)"}, {"url", "a APPEND x CATENATE (URL |)"},
+	{"replace", "a REPLACE|"}, {"seq-number", "a REPLACE |0 x {1}"}, {"replace", "a REPLACE 1|:2 x {1}"}, {"append-message", "a REPLACE 1 x|"},
+	{"command", "a REPLACE 1 x CATENATE (URL /a)| {1}"}, {"objectid", "a SEARCH EMAILID |a.b"}, {"objectid", `a SEARCH THREADID |""`},
 
 	{"sequence-set", "a COPY |x y"}, {"sequence-set", "a COPY |0 x"}, {"sequence-set", "a COPY |1, x"}, {"sequence-set", "a COPY |4294967296 x"},
 	{"sequence-set", "a COPY |1,$ x"}, {"copy", "a COPY 1|"}, {"move", "a MOVE|"}, {"command", "a EXPUNGE| 1"}, {"uid-expunge", "a UID EXPUNGE|"},
@@ -423,6 +445,31 @@ func TestParseAppend(t *testing.T) {
 		if last, err := ParseAppendNext([]byte(bad), next); err == nil {
 			t.Errorf("%q: got %v", bad, last)
 		}
+	}
+}
+
+// What is put together goes on behind every literal.
+func TestParseAppendNextCatenate(t *testing.T) {
+	text := &Append{Mailbox: "x", Catenate: &Catenate{Announced: CatText}}
+	for _, c := range []struct {
+		in   string
+		prev *Append
+		want *Append
+	}{
+		{")", text, &Append{Mailbox: "x", Catenate: &Catenate{}}},
+		{"))", &Append{Mailbox: "x", UTF8: true, Catenate: &Catenate{Announced: CatText}}, &Append{Mailbox: "x", Catenate: &Catenate{}}},
+		{" URL /a TEXT {3+}", text, &Append{Mailbox: "x", Size: 3, NonSync: true, Catenate: &Catenate{URLs: []string{"/a"}, Announced: CatText}}},
+		{` URL "/a") (\Seen) {3}`, text, &Append{Mailbox: "x", Catenate: &Catenate{URLs: []string{"/a"}},
+			Next: &Append{Mailbox: "x", Flags: []imap.Flag{imap.Seen}, Size: 3}}},
+		{"", text, nil}, {" )", text, nil}, {")x", text, nil}, {" TEXT {3", text, nil}, {" {3}", text, nil},
+	} {
+		got, err := ParseAppendNext([]byte(c.in), c.prev)
+		if !reflect.DeepEqual(got, c.want) || err == nil != (c.want != nil) {
+			t.Errorf("%q: got %#v, %v", c.in, got, err)
+		}
+	}
+	if got := text.Trailer(); got != ")\r\n" {
+		t.Errorf("trailer %q", got)
 	}
 }
 

@@ -3,8 +3,8 @@ package imapwire
 import "restante/imap"
 
 func init() {
-	fetchItems.add("EMAILID", fetchItem{value: (*scanner).emailID})
-	fetchItems.add("THREADID", fetchItem{value: (*scanner).threadID})
+	fetchItems.add("EMAILID", fetchItem{ask: plainItem, value: (*scanner).emailID})
+	fetchItems.add("THREADID", fetchItem{ask: plainItem, value: (*scanner).threadID})
 }
 
 func (p *scanner) emailID(d *FetchData, _ string) bool {
@@ -20,9 +20,8 @@ func (p *scanner) objectID(id *string, d *FetchData, item imap.MessageItems) boo
 	if p.null() {
 		return true
 	}
-	paren := p.take('(')
-	v, ok := p.astring()
-	if !ok || paren && !p.take(')') {
+	v, ok := p.objectIDValue()
+	if !ok {
 		return false
 	}
 	*id, d.Items = v, d.Items|item

@@ -83,6 +83,17 @@ func (e *Encoder) section(s *imap.Section) {
 	e.raw("]")
 }
 
+// ParseSection parses a section-spec that stands alone, as in a URL (RFC 5092 §6).
+func ParseSection(spec string) (*imap.Section, error) {
+	l := &lexer{buf: []byte(spec + "]")}
+	s := l.section(false)
+	l.end("section")
+	if l.err != nil {
+		return nil, l.err
+	}
+	return s, nil
+}
+
 // section parses what follows the bracket of
 //
 //	section         = "[" [section-spec] "]"

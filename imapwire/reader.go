@@ -99,12 +99,13 @@ func (r *Reader) ReadCommand(cont func() error) (frame []byte, lit *Literal, err
 
 // ReadRest goes on with a command whose message has been read, and returns what stands behind the
 // message: nothing, as a rule, or the announcement of the next one (RFC 3502 §6.3.11), then with
-// lit != nil. What has not been read of the message is skipped. Its errors are those of ReadCommand.
+// lit != nil. What has not been read of the message is skipped. What stands behind a message may be as
+// long as a line of its own. Its errors are those of ReadCommand.
 func (r *Reader) ReadRest(cont func() error) (frame []byte, lit *Literal, err error) {
 	if err := r.lit.skip(); err != nil {
 		return nil, nil, err
 	}
-	r.pending = false
+	r.pending, r.used = false, 0
 	return r.read(cont, false)
 }
 

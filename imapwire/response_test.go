@@ -436,8 +436,9 @@ func TestMailboxData(t *testing.T) {
 	if m := l.Info; m.Delim != '\\' || m.Name != `a\b` || !m.Subscribed || len(m.ChildInfo) != 1 || m.OldName != "old" {
 		t.Errorf("%+v", m)
 	}
-	s := parse[*StatusData](t, `* STATUS Deleted Items (MESSAGES 3 UNSEEN -1 MAILBOXID (F1) UIDNEXT 99999999999)`)
-	if s.Mailbox != "Deleted Items" || s.Items != imap.StatusMessages || s.Extra[0] != (imap.RawItem{Name: "MAILBOXID", Value: "(F1)"}) {
+	s := parse[*StatusData](t, `* STATUS Deleted Items (MESSAGES 3 UNSEEN -1 MAILBOXID (F1) X-COLOUR (red) UIDNEXT 99999999999)`)
+	if s.Mailbox != "Deleted Items" || s.Items != imap.StatusMessages|imap.StatusMailboxID || s.MailboxID != "F1" ||
+		s.Extra[0] != (imap.RawItem{Name: "X-COLOUR", Value: "(red)"}) {
 		t.Errorf("%+v", s)
 	}
 	s = parse[*StatusData](t, "* STATUS {3}\r\na b (SIZE 5000000000)")
