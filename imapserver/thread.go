@@ -92,6 +92,14 @@ func newThreader(c *conn, algorithm threadAlgorithm, hits []searchHit) *threader
 // message reports whether an index is a message, and not a dummy.
 func (t *threader) message(i threadIndex) bool { return int(i) < len(t.dates) }
 
+// number returns a message's place among those that were found, 0 for a dummy.
+func (t *threader) number(i threadIndex) threadIndex {
+	if t.message(i) {
+		return i
+	}
+	return 0
+}
+
 // oldest returns the message that stands for the head of a thread: of a dummy its first child
 // (RFC 5256 §3).
 func (t *threader) oldest(head threadIndex) threadIndex {

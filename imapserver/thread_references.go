@@ -1,6 +1,9 @@
 package imapserver
 
 import (
+	"cmp"
+	"slices"
+
 	"restante/imap"
 	"restante/message"
 	"restante/summary"
@@ -224,6 +227,8 @@ func (t *threader) refs() []threadIndex {
 			}
 		}
 	}
-	sortByDate(heads, latest)
+	slices.SortFunc(heads, func(a, b threadIndex) int {
+		return cmp.Or(cmp.Compare(latest[a], latest[b]), cmp.Compare(t.number(a), t.number(b)))
+	})
 	return heads
 }
