@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strconv"
 
-	"restante/internal/charset"
 	"restante/message"
 )
 
@@ -34,7 +33,7 @@ func AppendSubject(dst, envelope []byte) (key []byte, reply bool) {
 	if len(subject) == 0 {
 		return dst, false
 	}
-	base, reply := BaseSubject(charset.DecodeHeader(string(subject)))
+	base, reply := BaseSubject(decode(subject))
 	return message.Fold(dst, []byte(base)), reply
 }
 
@@ -51,7 +50,7 @@ func AppendMailbox(dst, envelope []byte, field AddressField) []byte {
 func AppendDisplay(dst, envelope []byte, field AddressField) []byte {
 	p := envelopeReader{b: envelope}
 	name, mailbox, host, hasHost := p.firstAddress(field)
-	if display := charset.DecodeHeader(string(name)); display != "" {
+	if display := decode(name); display != "" {
 		return message.Fold(dst, []byte(display))
 	}
 	dst = message.Fold(dst, mailbox)
@@ -60,6 +59,9 @@ func AppendDisplay(dst, envelope []byte, field AddressField) []byte {
 	}
 	return dst
 }
+
+// decode returns a subject or a name without its MIME encoding.
+func decode(raw []byte) string { return message.Field{Raw: string(raw)}.Text() }
 
 // envelopeReader reads an envelope as AppendEnvelope writes it. It finds nothing in what is damaged.
 type envelopeReader struct{ b []byte }
