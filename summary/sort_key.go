@@ -92,7 +92,7 @@ func (p *envelopeReader) skipTo(field int) {
 // firstAddress returns the first address of a field. hasHost says that its host is not NIL.
 func (p *envelopeReader) firstAddress(field AddressField) (name, mailbox, host []byte, hasHost bool) {
 	p.skipTo(int(field))
-	if !p.take('(') || !p.take('(') {
+	if list := p.take('('); !list || !p.take('(') {
 		return nil, nil, nil, false
 	}
 	name = p.next()
