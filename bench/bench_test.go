@@ -279,6 +279,18 @@ func fetch(name, items string) measure {
 	}}
 }
 
+// ordered is a command that orders all messages.
+func ordered(name, command string) measure {
+	return measure{name: name, unit: "messages/s", run: func(t *testing.T, s *side) float64 {
+		c := session(t, s)
+		defer c.close()
+		return rate(t, func() (float64, error) {
+			_, err := c.do(command)
+			return float64(*messages), err
+		})
+	}}
+}
+
 func measures() []measure {
 	return []measure{
 		{name: "idle memory", unit: "KB/connection", less: true, run: func(t *testing.T, s *side) float64 {
@@ -317,6 +329,9 @@ func measures() []measure {
 				return float64(*messages), err
 			})
 		}},
+		ordered("SORT by date", "SORT (DATE) UTF-8 ALL"),
+		ordered("SORT by subject", "SORT (SUBJECT) UTF-8 ALL"),
+		ordered("THREAD references", "THREAD REFERENCES UTF-8 ALL"),
 		{name: "login", unit: "1/s", run: logins},
 		{name: "new mail heard of, median", unit: "ms", less: true, run: func(t *testing.T, s *side) float64 {
 			_, heard := idle(t, s, true)

@@ -13,7 +13,7 @@ import (
 )
 
 // benchSession returns a session that has selected a mailbox of so many messages, without a disk.
-func benchSession(b *testing.B, messages int, msg func(i int) []byte) *wire {
+func benchSession(b testing.TB, messages int, msg func(i int) []byte) *wire {
 	b.Helper()
 	ts := startServer(b, memstore.New(), nil)
 	target := ts.target(b, false)

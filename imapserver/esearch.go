@@ -1,6 +1,9 @@
 package imapserver
 
 import (
+	"cmp"
+	"slices"
+
 	"restante/imap"
 	"restante/imapwire"
 )
@@ -37,7 +40,7 @@ var esearchExtension = extension{
 			},
 			add: func(_ *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
-					d.All, d.Items = hitNumbers(hits, d.UID), d.Items|imapwire.ESearchAll
+					addAll(d, hits)
 				}
 			},
 		},
@@ -49,4 +52,17 @@ var esearchExtension = extension{
 			},
 		},
 	},
+}
+
+// addAll adds the numbers of messages, in their order.
+func addAll(d *imapwire.ESearchData, hits []searchHit) {
+	d.Items |= imapwire.ESearchAll
+	if slices.IsSortedFunc(hits, func(a, b searchHit) int { return cmp.Compare(a.seq, b.seq) }) {
+		d.All = hitNumbers(hits, d.UID)
+		return
+	}
+	d.Sorted = make([]uint32, len(hits))
+	for i, h := range hits {
+		d.Sorted[i] = h.number(d.UID)
+	}
 }

@@ -34,6 +34,9 @@ type extension struct {
 	searchKeys map[imap.SearchOp]searchKey
 	// searchReturns are options of SEARCH RETURN (RFC 4466 §2.6.1).
 	searchReturns []searchReturn
+	// sortKeys are the keys of SORT, threads the algorithms of THREAD (RFC 5256 §3).
+	sortKeys map[imap.SortKey]sortKey
+	threads  map[imap.ThreadAlgorithm]threadAlgorithm
 	// statusItems serve the items of STATUS, and of LIST RETURN (STATUS ...) with it.
 	statusItems map[imap.StatusItems]statusItem
 	// selectParams serve the parameters of SELECT and EXAMINE, by name (RFC 4466 §2.1).
@@ -69,6 +72,8 @@ type features struct {
 	createParams   map[string]createParam
 	searchKeys     map[imap.SearchOp]searchKey
 	searchReturns  []searchReturn
+	sortKeys       map[imap.SortKey]sortKey
+	threads        map[imap.ThreadAlgorithm]threadAlgorithm
 	statusItems    map[imap.StatusItems]statusItem
 	selectParams   map[string]selectParam
 	listSelections []listSelection
@@ -86,6 +91,8 @@ func newFeatures(extensions []*extension) *features {
 		storeModifiers: map[string]storeModifier{},
 		createParams:   map[string]createParam{},
 		searchKeys:     map[imap.SearchOp]searchKey{},
+		sortKeys:       map[imap.SortKey]sortKey{},
+		threads:        map[imap.ThreadAlgorithm]threadAlgorithm{},
 		statusItems:    map[imap.StatusItems]statusItem{},
 		selectParams:   map[string]selectParam{},
 	}
@@ -99,6 +106,8 @@ func newFeatures(extensions []*extension) *features {
 		addRows(x, f.storeModifiers, x.storeModifiers)
 		addRows(x, f.createParams, x.createParams)
 		addRows(x, f.searchKeys, x.searchKeys)
+		addRows(x, f.sortKeys, x.sortKeys)
+		addRows(x, f.threads, x.threads)
 		addRows(x, f.statusItems, x.statusItems)
 		addRows(x, f.selectParams, x.selectParams)
 		f.searchReturns = append(f.searchReturns, x.searchReturns...)

@@ -78,9 +78,11 @@ func hitNumbers(hits []searchHit, uid bool) imap.NumSet {
 	return s
 }
 
-func hitUIDs(hits []searchHit) (s imap.UIDSet) {
+// hitUIDs returns the set of messages that were found, in whatever order they are.
+func hitUIDs(hits []searchHit) imap.UIDSet {
+	uids := make([]imap.UID, len(hits))
 	for i := range hits {
-		s.Add(hits[i].uid)
+		uids[i] = hits[i].uid
 	}
-	return s
+	return imap.UIDs(uids...)
 }

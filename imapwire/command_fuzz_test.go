@@ -318,7 +318,14 @@ func (g *gen) command() Command {
 		if g.bool() {
 			c.Charset = "X" + g.text()
 		}
-		return c
+		if c.Charset == "" || g.bool() {
+			return c
+		}
+		if g.bool() {
+			return &Thread{uid, "REFS", c.Charset, c.Key}
+		}
+		key := sortKeys.all[g.IntN(len(sortKeys.all))].name
+		return &Sort{*c, []imap.SortCriterion{{Key: imap.SortKey(key), Reverse: g.bool()}, {Key: imap.SortDate}}}
 	case 15:
 		c := &Fetch{UID: uid, Set: g.set(uid)}
 		for range 1 + g.IntN(4) {
@@ -442,6 +449,7 @@ func TestEncoderRefuses(t *testing.T) {
 		&Fetch{Set: one}, &Fetch{Set: one, Items: []imap.FetchItem{{Name: "X\n"}}},
 		&Fetch{Set: one, Items: []imap.FetchItem{{Name: "BODY", Section: &imap.Section{Text: "TEXT]\r\n"}}}},
 		&Fetch{Set: one, Items: []imap.FetchItem{imap.RFC822.WithPartial(0, 0)}},
+		&Sort{Search: Search{Charset: "x", Key: imap.All}}, &Thread{Algorithm: "REFS", Key: imap.All}, &Thread{Algorithm: "A B", Charset: "x", Key: imap.All},
 		&Search{Key: imap.SearchKey{}}, &Search{Key: imap.RawQuery("ALL\r\nb LOGOUT")}, &Search{Key: imap.HasFlag("a b")},
 		&Search{Key: imap.Larger(-1)}, &Search{Key: imap.SearchKey{Op: imap.SearchNot}}, &Search{Key: imap.Since(date(-1, 1, 1))},
 		&Search{Key: imap.InSet(nil)}, &Search{Charset: "\x00", Key: imap.All}, &Search{Key: imap.SearchKey{Op: "ALL\r\n"}},

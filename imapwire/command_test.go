@@ -190,6 +190,16 @@ var goodCommands = []struct {
 			imap.SearchKey{Op: imap.SearchOld}, imap.SearchKey{Op: imap.SearchRecent})}},
 	{"SEARCH SUBJECT 3 7", &Search{Key: imap.And(imap.Subject("3"), imap.InSet(seqs("7")))}},
 
+	{"SORT (SUBJECT reverse DATE) utf-8 ALL", &Sort{Search: Search{Charset: "utf-8", Key: imap.All},
+		Criteria: []imap.SortCriterion{{Key: imap.SortSubject}, {Key: imap.SortDate, Reverse: true}}}},
+	{"UID SORT RETURN (MIN COUNT) (DISPLAYFROM) \"US-ASCII\" SEEN FLAGGED", &Sort{Search: Search{UID: true, Charset: "US-ASCII",
+		Return: &SearchReturn{Min: true, Count: true}, Key: imap.And(imap.HasFlag(imap.Seen), imap.HasFlag(imap.Flagged))},
+		Criteria: []imap.SortCriterion{{Key: imap.SortDisplayFrom}}}},
+	{"THREAD references UTF-8 UID 1:*", &Thread{Algorithm: imap.ThreadReferences, Charset: "UTF-8", Key: imap.InSet(uids("1:*"))}},
+	{"UID THREAD REFS UTF-8 ALL", &Thread{UID: true, Algorithm: imap.ThreadRefs, Charset: "UTF-8", Key: imap.All}},
+	{"FETCH 1 (PREVIEW PREVIEW (lazy))", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "PREVIEW"}, {Name: "PREVIEW (LAZY)"}}}},
+	{"FETCH 1 PREVIEW (LAZY LAZY)", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "PREVIEW (LAZY)"}}}},
+
 	{"ID NIL", &ID{}},
 	{"ID ()", &ID{[]imap.Param{}}},
 	{`ID ("name" "x" "version" NIL)`, &ID{[]imap.Param{{Name: "name", Value: "x"}, {Name: "version"}}}},
@@ -331,6 +341,16 @@ var badCommands = []struct{ production, in string }{
 	{"search-program", "a SEARCH CHARSET UTF-8|"}, {"search-key", "a SEARCH ALL |CHARSET UTF-8 ALL"}, {"search", "a SEARCH RETURN (ALL)|"},
 
 	{"id", "a ID|"}, {"id-params-list", "a ID |x"}, {"id-params-list", `a ID ("a"|)`}, {"id-params-list", `a ID (|NIL "x")`}, {"command", "a NOOP|\r\n"},
+	{"sort-key", "a SORT (|SIDE) UTF-8 ALL"},
+	{"sort-key", "a SORT (REVERSE |(DATE)) UTF-8 ALL"},
+	{"sort-key", "a SORT (|) UTF-8 ALL"},
+	{"search-criteria", "a SORT (DATE) UTF-8|"},
+	{"charset", "a SORT (DATE) |\"\" ALL"},
+	{"search-return-opt", "a SORT RETURN (|CHEAPEST) (DATE) UTF-8 ALL"},
+	{"thread-alg", "a THREAD |(REFS) UTF-8 ALL"},
+	{"search-key", "a THREAD REFS UTF-8 |NONE"},
+	{"preview-mod", "a FETCH 1 (PREVIEW (LAZY |EAGER))"},
+	{"fetch-modifier", "a FETCH 1 PREVIEW (|EAGER)"},
 }
 
 func TestParseCommandErrors(t *testing.T) {

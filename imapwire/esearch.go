@@ -12,6 +12,7 @@ type ESearchData struct {
 	Max    uint32
 	Count  uint32
 	All    imap.NumSet // a UIDSet when UID, else a SeqSet; nil when nothing matches
+	Sorted []uint32    // ALL in the place of All, for AppendESearch: in an order of its own (RFC 5267 §3.2)
 	ModSeq imap.ModSeq
 	Values imap.Values    // return data of extensions
 	Extra  []imap.RawItem // return data that no file registers
@@ -178,6 +179,9 @@ func AppendESearch(dst []byte, d *ESearchData) []byte {
 			dst = dst[:n]
 		}
 	}
+	if d.Items&ESearchAll != 0 && len(d.Sorted) > 0 {
+		dst = AppendSorted(append(dst, " ALL "...), d.Sorted)
+	}
 	if d.Items&ESearchModSeq != 0 {
 		dst = AppendNumber(append(dst, " MODSEQ "...), d.ModSeq)
 	}
@@ -186,4 +190,23 @@ func AppendESearch(dst []byte, d *ESearchData) []byte {
 		dst = append(dst, x.Value...)
 	}
 	return appendCRLF(dst)
+}
+
+// AppendSorted appends numbers as a sequence-set that keeps their order: ranges are ascending
+// (RFC 5267 §3.2).
+func AppendSorted(dst []byte, nums []uint32) []byte {
+	for i := 0; i < len(nums); i++ {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendNumber(dst, nums[i])
+		first := i
+		for i+1 < len(nums) && nums[i+1] == nums[i]+1 {
+			i++
+		}
+		if i > first {
+			dst = AppendNumber(append(dst, ':'), nums[i])
+		}
+	}
+	return dst
 }

@@ -2,7 +2,34 @@ package imapwire
 
 import "restante/imap"
 
-func init() { fetchItems.add("PREVIEW", fetchItem{value: (*scanner).preview}) }
+func init() {
+	fetchItems.add("PREVIEW", fetchItem{ask: askPreview, value: (*scanner).preview})
+	intern("PREVIEW (LAZY)")
+}
+
+// askPreview parses what follows the name in
+//
+//	fetch-att   =/ "PREVIEW" [SP "(" preview-mod *(SP preview-mod) ")"]
+//	preview-mod = "LAZY"
+//
+// of RFC 8970 §6. A parenthesis that begins with anything else are the modifiers of FETCH.
+func askPreview(l *lexer, name string) imap.FetchItem {
+	item := plainItem(l, name)
+	start := l.pos
+	if !l.take(' ') || !l.take('(') || !l.keyword("LAZY") {
+		l.pos = start
+		return item
+	}
+	for l.take(' ') {
+		if !l.keyword("LAZY") {
+			l.fail("preview-mod", "expected LAZY")
+			return item
+		}
+	}
+	l.expect(')', "fetch-att")
+	item.Name = upper([]byte("PREVIEW (LAZY)"))
+	return item
+}
 
 // preview parses
 //

@@ -39,14 +39,7 @@ func (r *SearchReturn) toggles() []toggle {
 
 // AppendArgs appends result options, charset and keys.
 func (c *Search) AppendArgs(e *Encoder) {
-	if c.Return == nil && len(c.ReturnOptions) > 0 {
-		e.fail("SEARCH: options without RETURN", c.ReturnOptions[0].Name())
-	}
-	if c.Return != nil {
-		e.raw(" RETURN (")
-		e.options(c.Return.toggles(), c.ReturnOptions)
-		e.raw(")")
-	}
+	c.appendReturn(e)
 	if c.Charset != "" {
 		e.raw(" CHARSET ")
 		e.AString(c.Charset)
@@ -55,21 +48,26 @@ func (c *Search) AppendArgs(e *Encoder) {
 	e.searchProgram(&c.Key)
 }
 
+// appendReturn appends the result options.
+func (c *Search) appendReturn(e *Encoder) {
+	if c.Return == nil && len(c.ReturnOptions) > 0 {
+		e.fail("SEARCH: options without RETURN", c.ReturnOptions[0].Name())
+	}
+	if c.Return != nil {
+		e.raw(" RETURN (")
+		e.options(c.Return.toggles(), c.ReturnOptions)
+		e.raw(")")
+	}
+}
+
 // parseSearch parses
 //
-//	search             = "SEARCH" [search-return-opts] SP search-program
-//	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
-//	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / search-ret-opt-ext
-//	search-program     = ["CHARSET" SP charset SP] search-key *(SP search-key)
+//	search         = "SEARCH" [search-return-opts] SP search-program
+//	search-program = ["CHARSET" SP charset SP] search-key *(SP search-key)
 func parseSearch(l *lexer, uid bool) Command {
 	c := &Search{UID: uid}
 	l.sp("search")
-	if l.keyword("RETURN") {
-		c.Return = new(SearchReturn)
-		l.sp("search-return-opts")
-		c.ReturnOptions = l.options("search-return-opts", "search-return-opt", true, c.Return.toggles(), &searchReturns)
-		l.sp("search")
-	}
+	c.parseReturn(l, "search")
 	if l.keyword("CHARSET") {
 		l.sp("search-program")
 		start := l.pos
@@ -78,17 +76,35 @@ func parseSearch(l *lexer, uid bool) Command {
 		}
 		l.sp("search-program")
 	}
-	p := searchParser{lexer: l}
-	c.Key = p.key()
-	if l.peek() != ' ' {
-		return c
+	c.Key = l.searchKeys()
+	return c
+}
+
+// parseReturn parses the result options, if there are any, and the space behind them:
+//
+//	search-return-opts = SP "RETURN" SP "(" [search-return-opt *(SP search-return-opt)] ")"
+//	search-return-opt  = "MIN" / "MAX" / "ALL" / "COUNT" / "SAVE" / search-ret-opt-ext
+func (c *Search) parseReturn(l *lexer, production string) {
+	if l.keyword("RETURN") {
+		c.Return = new(SearchReturn)
+		l.sp("search-return-opts")
+		c.ReturnOptions = l.options("search-return-opts", "search-return-opt", true, c.Return.toggles(), &searchReturns)
+		l.sp(production)
 	}
-	keys := append(make([]imap.SearchKey, 0, 2), c.Key)
+}
+
+// searchKeys parses search-key *(SP search-key).
+func (l *lexer) searchKeys() imap.SearchKey {
+	p := searchParser{lexer: l}
+	key := p.key()
+	if l.peek() != ' ' {
+		return key
+	}
+	keys := append(make([]imap.SearchKey, 0, 2), key)
 	for l.take(' ') {
 		keys = append(keys, p.key())
 	}
-	c.Key = imap.And(keys...)
-	return c
+	return imap.And(keys...)
 }
 
 // SearchData is SEARCH (RFC 3501 §7.2.5) or SORT (RFC 5256 §4), which Name

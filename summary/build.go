@@ -16,18 +16,32 @@ import (
 // function that ends it and returns the summary. The writer never fails. finish may be called
 // once, and the writer not used after it.
 func NewBuilder() (w io.Writer, finish func() []byte) {
-	s := scanners.Get().(*message.Scanner)
-	s.Reset()
-	return s, func() []byte {
-		sum := Build(s.Result())
-		s.Reset()
-		scanners.Put(s)
+	b := builders.Get().(*builder)
+	b.scanner.Reset()
+	b.head = b.head[:0]
+	return b, func() []byte {
+		sum := summarise(b.scanner.Result(), b.head)
+		b.scanner.Reset()
+		builders.Put(b)
 		return sum
 	}
 }
 
-// scanners keep their buffers from message to message.
-var scanners = sync.Pool{New: func() any { return message.NewScanner() }}
+// builder scans a message and keeps its beginning.
+type builder struct {
+	scanner *message.Scanner
+	head    []byte
+}
+
+func (b *builder) Write(p []byte) (int, error) {
+	if room := maxHead - len(b.head); room > 0 {
+		b.head = append(b.head, p[:min(room, len(p))]...)
+	}
+	return b.scanner.Write(p)
+}
+
+// builders keep their buffers from message to message.
+var builders = sync.Pool{New: func() any { return &builder{scanner: message.NewScanner()} }}
 
 // scratch is what a summary is put together in before its size is known.
 type scratch struct{ out, part []byte }
@@ -37,8 +51,11 @@ var scratches = sync.Pool{New: func() any { return new(scratch) }}
 // maxScratch is the size of buffers that are worth keeping, in octets.
 const maxScratch = 64 << 10
 
-// Build returns the summary of a message that was just scanned.
-func Build(st *message.Structure) Summary {
+// Build returns the summary of a message that was just scanned. It has no preview.
+func Build(st *message.Structure) Summary { return summarise(st, nil) }
+
+// summarise is Build with the beginning of the message, to make the preview of.
+func summarise(st *message.Structure, head []byte) Summary {
 	b := scratches.Get().(*scratch)
 	flags, part := byte(0), b.part[:0]
 	var unix int64
@@ -73,6 +90,11 @@ func Build(st *message.Structure) Summary {
 		flags |= blankLineLF
 	}
 	out = appendSection(out, appendStructure(part[:0], st))
+	text, ok := headPreview(head, st)
+	if ok {
+		flags |= hasPreview
+	}
+	out = appendSection(out, []byte(text))
 	out[1] = flags
 
 	sum := append(make(Summary, 0, len(out)), out...)

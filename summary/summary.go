@@ -7,9 +7,15 @@ import (
 	"restante/message"
 )
 
-// version is the first octet of every summary. It changes with the stored form and with what is
-// put into it.
-const version = 1
+// version is the first octet of every summary that is written. It changes with the stored form and with
+// what is put into it.
+//
+// A summary of version 1, which stores hold that are older than version 2, has no preview. It serves all
+// the same: what it does not have is made from the message when it is asked for.
+const version = 2
+
+// versions are how many sections a summary of each version has.
+var versions = [...]int{1: previewText, 2: sections}
 
 // Summary is what is kept of a message. The zero value is not Valid and has nothing.
 //
@@ -23,6 +29,7 @@ const (
 	allFields               // every kept field of the header is there
 	blankLine               // the header ends with one
 	blankLineLF             // which is a bare LF
+	hasPreview              // the section previewText means something
 )
 
 // The sections.
@@ -34,16 +41,20 @@ const (
 	fields               // kept fields: number, length, octets
 	absent               // hashes of the names of the fields that are not kept, 2 octets each
 	structure            // the offsets tree, see structure.go
+	previewText          // the beginning of the text, see preview.go; since version 2
 	sections
 )
 
-// Valid reports whether s is whole and of the version that this package writes.
+// known reports whether s is of a version that this package reads.
+func (s Summary) known() bool { return len(s) >= 2 && s[0] >= 1 && s[0] <= version }
+
+// Valid reports whether s is whole and of a version that this package reads.
 func (s Summary) Valid() bool {
-	if len(s) < 2 || s[0] != version {
+	if !s.known() {
 		return false
 	}
 	rest := []byte(s[2:])
-	for range sections {
+	for range versions[s[0]] {
 		n, k := binary.Uvarint(rest)
 		if k <= 0 || n > uint64(len(rest)-k) {
 			return false
@@ -55,7 +66,7 @@ func (s Summary) Valid() bool {
 
 // section returns a section, nil when there is none.
 func (s Summary) section(i int) []byte {
-	if len(s) < 2 || s[0] != version {
+	if !s.known() {
 		return nil
 	}
 	rest := []byte(s[2:])
@@ -72,7 +83,7 @@ func (s Summary) section(i int) []byte {
 	}
 }
 
-func (s Summary) flag(f byte) bool { return len(s) >= 2 && s[0] == version && s[1]&f != 0 }
+func (s Summary) flag(f byte) bool { return s.known() && s[1]&f != 0 }
 
 // number returns one of the section of numbers.
 func (s Summary) number(i int) int64 {
@@ -120,6 +131,12 @@ func (s Summary) SentDay() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(s.number(2)*86400, 0).UTC(), true
+}
+
+// Preview returns the beginning of the message's text, as Preview makes it. It reports false when the
+// summary does not have it.
+func (s Summary) Preview() (string, bool) {
+	return string(s.section(previewText)), s.flag(hasPreview)
 }
 
 // HeaderFields appends the answer to HEADER.FIELDS for the given names, or with not that to

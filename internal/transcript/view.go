@@ -56,8 +56,8 @@ func (v *view) check(s *session, r *response) string {
 		switch {
 		case n == 0 || n > v.exists:
 			return "EXPUNGE of a message that does not exist (RFC 9051 §7.5.1)"
-		case verb == "" || !uid && slices.Contains([]string{"FETCH", "STORE", "SEARCH"}, verb):
-			return "EXPUNGE while no command, or FETCH, STORE or SEARCH, is in progress (RFC 9051 §7.5.1)"
+		case verb == "" || !uid && slices.Contains([]string{"FETCH", "STORE", "SEARCH", "SORT", "THREAD"}, verb):
+			return "EXPUNGE while no command, or FETCH, STORE, SEARCH, SORT or THREAD, is in progress (RFC 9051 §7.5.1)"
 		}
 		v.exists--
 	case "FETCH":
