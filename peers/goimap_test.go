@@ -92,6 +92,15 @@ func TestGoImap(t *testing.T) {
 	if check("SEARCH", err); found.Count != 3 || len(found.AllUIDs()) != 3 {
 		t.Errorf("SEARCH found %+v", found)
 	}
+	sorted, err := c.UIDSort(&imapclient.SortOptions{SearchCriteria: &goimap.SearchCriteria{},
+		SortCriteria: []imapclient.SortCriterion{{Key: imapclient.SortKeySubject}, {Key: imapclient.SortKeyDate, Reverse: true}}}).Wait()
+	if check("SORT", err); !slices.Equal(sorted, []uint32{1, 2, 3}) {
+		t.Errorf("SORT answered %v", sorted)
+	}
+	threads, err := c.Thread(&imapclient.ThreadOptions{Algorithm: goimap.ThreadOrderedSubject, SearchCriteria: &goimap.SearchCriteria{}}).Wait()
+	if check("THREAD", err); len(threads) != 1 || !slices.Equal(threads[0].Chain, []uint32{1}) || len(threads[0].SubThreads) != 2 {
+		t.Errorf("THREAD answered %+v", threads)
+	}
 	stored, err := c.Store(goimap.SeqSetNum(2), &goimap.StoreFlags{Op: goimap.StoreFlagsAdd, Flags: []goimap.Flag{"$Work", goimap.FlagDeleted}}, nil).Collect()
 	if check("STORE", err); len(stored) != 1 || !slices.Contains(stored[0].Flags, "$Work") {
 		t.Errorf("STORE answered %+v", stored)

@@ -92,6 +92,10 @@ assert ok(M.search(None, 'ALL')) == [b'1 2 3']
 assert ok(M.search(None, 'UNSEEN', 'SUBJECT', '"imaplib"')) == [b'1 3']
 assert ok(M.search('UTF-8', 'KEYWORD', '$Work')) == [b'3']
 assert ok(M.search(None, 'FROM', '"nobody"')) == [b'']
+assert ok(M.sort('(REVERSE SIZE SUBJECT)', 'UTF-8', 'KEYWORD', '$Work')) == [b'3']
+assert sorted(ok(M.sort('(DATE)', 'UTF-8', 'ALL'))[0].split()) == [b'1', b'2', b'3']
+assert ok(M.thread('REFERENCES', 'UTF-8', 'KEYWORD', '$Work')) == [b'(3)']
+assert ok(M.uid('THREAD', 'REFS', 'UTF-8', 'FROM', '"nobody"')) in ([None], [b''])
 assert ok(M.fetch('1', '(RFC822)'))[0][1] == message
 ok(M.fetch('1', '(FLAGS)'), b'\\Seen')
 ok(M.fetch('1:3', '(UID FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)'), b'"from imaplib"')

@@ -112,6 +112,8 @@ same "Content-Type: image/png\r\n", imap.uid_fetch(2, 'BODY.PEEK[2.1.MIME]')[0].
 { 'ALL' => [1, 2, 3, 4], 'UNSEEN' => [2, 3, 4], ['SUBJECT', 'again', 'DRAFT'] => [3, 4], ['OR', 'SEEN', 'FROM', 'a "b'] => [1, 2],
   %w[NOT KEYWORD $Work] => [2, 3, 4], ['BEFORE', Net::IMAP.format_date(Date.new(2024, 3, 1))] => [1], [2..3] => [2, 3],
   ['BODY', 'nothing'] => [], ['TEXT', "inner"] => [2] }.each { |keys, want| same want, imap.search(keys).to_a, keys.inspect }
+same [2], imap.sort(%w[REVERSE SIZE], %w[TEXT inner], 'UTF-8').to_a
+same [2], imap.thread('REFERENCES', %w[TEXT inner], 'UTF-8').map(&:seqno)
 same [2], imap.uid_search(%w[SUBJECT] + ['grüße'.b], 'UTF-8').to_a
 
 # STORE, COPY, MOVE, EXPUNGE.
