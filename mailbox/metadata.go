@@ -88,7 +88,7 @@ func (n *Namespace) AllMetadata() iter.Seq2[ID, Metadata] {
 	}
 }
 
-// WithMetadata returns the namespace with an entry as it was stored, in whatever order.
+// WithMetadata returns the namespace with entries as they were stored, in whatever order.
 func (n *Namespace) WithMetadata(all iter.Seq2[ID, Metadata]) *Namespace {
 	next := *n
 	next.metadata, next.metadataOctets = &metadataTree{}, 0
@@ -170,8 +170,13 @@ type MetadataChange struct {
 	Removed bool // Value is empty then
 }
 
-// diffMetadata merges the entries of all mailboxes.
-func (d *NamespaceDelta) diffMetadata(old, new *Namespace) {
+// DiffMetadata returns the entries that are not in two namespaces of one account alike, by mailbox and
+// name. It takes no time when nothing did change.
+func DiffMetadata(old, new *Namespace) []MetadataChange {
+	if old.metadata == new.metadata {
+		return nil
+	}
+	var d metadataDelta
 	a, b := old.metadata.Iter(), new.metadata.Iter()
 	hasA, hasB := a.First(), b.First()
 	for hasA || hasB {
@@ -187,24 +192,27 @@ func (d *NamespaceDelta) diffMetadata(old, new *Namespace) {
 			hasA, hasB = a.Next(), b.Next()
 		}
 	}
+	return d
 }
 
+type metadataDelta []MetadataChange
+
 // diffEntriesOf merges the entries of one mailbox.
-func (d *NamespaceDelta) diffEntriesOf(id ID, old, new []Metadata) {
+func (d *metadataDelta) diffEntriesOf(id ID, old, new []Metadata) {
 	if len(old) == len(new) && len(old) > 0 && &old[0] == &new[0] {
 		return // the same slice
 	}
 	for len(old) > 0 || len(new) > 0 {
 		switch {
 		case len(new) == 0 || len(old) > 0 && old[0].Name < new[0].Name:
-			d.Metadata = append(d.Metadata, MetadataChange{ID: id, Metadata: Metadata{Name: old[0].Name}, Removed: true})
+			*d = append(*d, MetadataChange{ID: id, Metadata: Metadata{Name: old[0].Name}, Removed: true})
 			old = old[1:]
 		case len(old) == 0 || new[0].Name < old[0].Name:
-			d.Metadata = append(d.Metadata, MetadataChange{ID: id, Metadata: new[0]})
+			*d = append(*d, MetadataChange{ID: id, Metadata: new[0]})
 			new = new[1:]
 		default:
 			if old[0] != new[0] {
-				d.Metadata = append(d.Metadata, MetadataChange{ID: id, Metadata: new[0]})
+				*d = append(*d, MetadataChange{ID: id, Metadata: new[0]})
 			}
 			old, new = old[1:], new[1:]
 		}

@@ -34,9 +34,7 @@ func DiffNamespaces(old, new *Namespace) NamespaceDelta {
 	if old.subscribed != new.subscribed {
 		d.diffSubscribed(old, new)
 	}
-	if old.metadata != new.metadata {
-		d.diffMetadata(old, new)
-	}
+	d.Metadata = DiffMetadata(old, new)
 	return d
 }
 

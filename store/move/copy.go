@@ -137,11 +137,7 @@ func sameNames(a, b *mailbox.Namespace) bool {
 	return slices.EqualFunc(slices.Collect(a.All()), slices.Collect(b.All()), func(x, y mailbox.Entry) bool {
 		return x.ID == y.ID && x.Name == y.Name && x.UIDValidity == y.UIDValidity && slices.Equal(x.Use, y.Use)
 	}) && slices.Equal(slices.Collect(a.Subscribed()), slices.Collect(b.Subscribed())) &&
-		len(metadataChanges(a, b)) == 0
-}
-
-func metadataChanges(a, b *mailbox.Namespace) []mailbox.MetadataChange {
-	return mailbox.DiffNamespaces(a, b).Metadata
+		len(mailbox.DiffMetadata(a, b)) == 0
 }
 
 // copyBox copies what the target does not have of a mailbox.
