@@ -14,7 +14,8 @@ func setMetadata(ref store.Ref, name, value string) *store.SetMetadata {
 }
 
 func testMetadata(e *env) {
-	a, other := e.account("ann"), e.account("bob")
+	a := e.account("ann")
+	e.account("bob")
 	own, box := store.Ref{Account: a.ID()}, e.create(a, "a/b")
 	e.commit(setMetadata(own, "/private/vendor/x/y", "mine"), setMetadata(box, "/shared/comment", "\x00\r\n\xff"),
 		&store.SetMetadata{Mailbox: box, Set: []mailbox.Metadata{{Name: "/private/comment"}, {Name: "/private/a", Value: "b"}}})
@@ -44,11 +45,10 @@ func testMetadata(e *env) {
 	}
 	want := `INBOX+ made z/b [/private/vendor/x/y="mine"] [made/shared/comment="new"] [z/b/private/comment=""] [z/b/shared/comment="more"]`
 	for range 2 { // the second time after reopening
-		a, other = e.account("ann"), e.account("bob")
-		if got := describe(a.Namespace()); got != want {
+		if got := describe(e.account("ann").Namespace()); got != want {
 			e.Errorf("the mailboxes are %s\nwant %s", got, want)
 		}
-		if got := describe(other.Namespace()); got != "INBOX+" {
+		if got := describe(e.account("bob").Namespace()); got != "INBOX+" {
 			e.Errorf("another account has %s", got)
 		}
 		e.reopen()
