@@ -33,6 +33,7 @@ const (
 	CodeLimit                Code = "LIMIT"
 	CodeModified             Code = "MODIFIED"  // RFC 7162 §3.1.3
 	CodeMailboxID            Code = "MAILBOXID" // RFC 8474 §4.1
+	CodeMetadata             Code = "METADATA"  // with LONGENTRIES, MAXSIZE, TOOMANY or NOPRIVATE, RFC 5464 §5
 	CodeNonExistent          Code = "NONEXISTENT"
 	CodeNoPerm               Code = "NOPERM"
 	CodeNotSaved             Code = "NOTSAVED"

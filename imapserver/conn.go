@@ -69,6 +69,7 @@ type conn struct {
 	account   store.Account
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
+	metadata  toldMetadata
 	commands  int       // before login
 	isLongID  bool      // the command counts in Server.longIDs
 	errors    int       // before the login in all, then in a row
@@ -334,6 +335,11 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 			return name, err
 		}
 		c.tellHighestModSeq()
+	}
+	if c.account != nil && c.writeErr == nil {
+		if err := c.tell(); err != nil {
+			return name, err
+		}
 	}
 	return name, err
 }

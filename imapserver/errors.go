@@ -115,6 +115,12 @@ func (c *conn) failure(err error) *failure {
 		return answer("NO", imap.CodeUseAttr, "Another mailbox has this special use")
 	case errors.Is(err, mailbox.ErrTooMany):
 		return answer("NO", imap.CodeLimit, "The account has too many mailboxes or subscriptions, or their names are too long")
+	case errors.Is(err, mailbox.ErrBadEntry):
+		return answer("BAD", "", "This is no name of an entry")
+	case errors.Is(err, mailbox.ErrMetadataTooBig):
+		return &failure{"NO", reply{imap.CodeMetadata, fmt.Sprintf("MAXSIZE %d", mailbox.MaxMetadataValue), "The value is too big"}}
+	case errors.Is(err, mailbox.ErrTooManyMetadata):
+		return &failure{"NO", reply{imap.CodeMetadata, "TOOMANY", "There are too many entries, or too many octets in them"}}
 	case errors.Is(err, mailbox.ErrTooManyKeywords):
 		return answer("NO", imap.CodeLimit, fmt.Sprintf("A mailbox can have %d different keywords", mailbox.MaxKeywords))
 	case errors.Is(err, store.ErrOverQuota):

@@ -21,6 +21,10 @@ type extension struct {
 	enables imap.Cap
 	implies []imap.Cap
 
+	// tell tells a client that has enabled it what has changed outside of the selected mailbox: behind
+	// every command, and in IDLE when the account's bell rings.
+	tell func(*conn) error
+
 	// commands by name, "UID FETCH".
 	commands map[string]command
 	// fetchItems by the name of the data item, without ".PEEK" and section.
@@ -65,6 +69,7 @@ func afterLogin(caps ...string) func(*conn) []string {
 type features struct {
 	extensions     []*extension
 	enables        map[string]*extension // by imap.Cap in upper case
+	tellers        []*extension          // that have tell
 	commands       map[string]command
 	fetchItems     map[string]fetchItem
 	fetchModifiers map[string]fetchModifier
@@ -99,6 +104,9 @@ func newFeatures(extensions []*extension) *features {
 	for _, x := range extensions {
 		if x.enables != "" {
 			addRow(x, f.enables, upperCap(x.enables), x)
+		}
+		if x.tell != nil {
+			f.tellers = append(f.tellers, x)
 		}
 		addRows(x, f.commands, x.commands)
 		addRows(x, f.fetchItems, x.fetchItems)

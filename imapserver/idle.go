@@ -32,9 +32,14 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 		return err
 	}
 	c.release()
-	bell := c.account.Bell() // with nothing selected all that can be heard is that the account is gone
+	// With nothing selected, and nothing enabled that tells more, all that can be heard is that the account
+	// is gone.
+	bell, names := c.account.Bell(), (<-chan struct{})(nil)
 	if c.sel != nil {
 		bell = c.sel.box.Bell()
+		if c.tells() {
+			names = c.account.Bell()
+		}
 	}
 	done := make(chan error, 1)
 	go func() {
@@ -52,19 +57,23 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 			}
 			return err
 		case <-bell:
-			err := c.checkAccount()
-			if err == nil && c.sel != nil {
-				err = c.sync(false)
-			}
-			if err == nil {
-				err = c.flush()
-			}
-			if err != nil {
-				c.stopReading()
-				<-done
-				return err
-			}
-			c.release()
+		case <-names:
 		}
+		err := c.checkAccount()
+		if err == nil && c.sel != nil {
+			err = c.sync(false)
+		}
+		if err == nil {
+			err = c.tell()
+		}
+		if err == nil {
+			err = c.flush()
+		}
+		if err != nil {
+			c.stopReading()
+			<-done
+			return err
+		}
+		c.release()
 	}
 }

@@ -27,6 +27,8 @@ func runRename(c *conn, cmd *imapwire.Rename) error {
 	id := store.NewMailboxID()
 	_, err = c.commit(
 		&store.Create{Account: account, ID: id, Name: to},
+		// Its entries are copied (RFC 5464 §4.1).
+		&store.SetMetadata{Mailbox: c.ref(id), Set: c.account.Namespace().MetadataOf(inbox.ID)},
 		&store.Copy{From: c.ref(inbox.ID), To: c.ref(id), UIDs: imap.UIDRange(1, 0), Move: true})
 	return err
 }

@@ -87,7 +87,8 @@ func (l *lexer) command() (tag string, cmd Command, err error) {
 		return "", nil, l.err
 	}
 	tag = string(t)
-	if i := bytes.IndexByte(l.buf, 0); i >= 0 {
+	// Only a literal8 can hold NUL; what is around one refuses it.
+	if i := bytes.IndexByte(l.buf, 0); i >= 0 && !bytes.Contains(l.buf[:i], []byte("~{")) {
 		l.failAt(i, "command", "NUL")
 		return tag, nil, l.err
 	}

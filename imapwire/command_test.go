@@ -28,6 +28,8 @@ func seqs(s string) imap.SeqSet {
 	return set
 }
 
+func ptr[T any](x T) *T { return &x }
+
 // In rev1 mode unless the name starts with "rev2 ".
 var goodCommands = []struct {
 	in   string
@@ -39,6 +41,14 @@ var goodCommands = []struct {
 	{"STARTTLS", &StartTLS{}},
 	{"NAMESPACE", &Namespace{}},
 	{"IDLE", &Idle{}},
+	{`GETMETADATA "" /shared/comment`, &GetMetadata{Entries: []string{"/shared/comment"}}},
+	{`GETMETADATA (depth INFINITY maxsize 10) inbox (/a "/b c")`, &GetMetadata{Mailbox: "INBOX", Entries: []string{"/a", "/b c"}, Depth: DepthInfinity, MaxSize: ptr(int64(10))}},
+	{`GETMETADATA INBOX (DEPTH 1) /a`, &GetMetadata{Mailbox: "INBOX", Entries: []string{"/a"}, Depth: DepthOne}},
+	{`GETMETADATA (DEPTH 0) INBOX (/a)`, &GetMetadata{Mailbox: "INBOX", Entries: []string{"/a"}}},
+	{"SETMETADATA \"\" (/a NIL /b \"nil\" /c {2}\r\n\r\n /d ~{3}\r\n\x00\xff) /e \"\")", &SetMetadata{Entries: []imap.MetadataEntry{
+		{Name: "/a"}, {Name: "/b", Value: ptr("nil")}, {Name: "/c", Value: ptr("\r\n")}, {Name: "/d", Value: ptr("\x00\xff)")}, {Name: "/e", Value: ptr("")}}}},
+	{`LIST "" * RETURN (METADATA (/a /b) CHILDREN)`, &List{Patterns: []string{"*"}, Extended: true, Return: ListReturn{Children: true},
+		ReturnOptions: []Option{&ListMetadata{[]string{"/a", "/b"}}}}},
 	{"CHECK", &Check{}},
 	{"CLOSE", &Close{}},
 	{"UNSELECT", &Unselect{}},
@@ -272,6 +282,11 @@ var badCommands = []struct{ production, in string }{
 	{"command", "a|"}, {"command", "a |"}, {"command", "a | NOOP"}, {"command", "a NOOP| "}, {"command", "a NOOP| x"},
 	{"command", "a NO|\x00OP"}, {"command", "a LOGIN ann {1}\r\n|\x00"}, {"command", "a NOOP|\r"},
 	{"uid", "a UID|"}, {"uid", "a UID |"},
+	{"getmetadata", "a GETMETADATA|"}, {"getmetadata", "a GETMETADATA x|"}, {"getmetadata-option", "a GETMETADATA (|X 1) x /a"},
+	{"scope-opt", "a GETMETADATA (DEPTH |2) x /a"}, {"maxsize-opt", "a GETMETADATA (MAXSIZE |x) x /a"}, {"entries", "a GETMETADATA x (/a|"},
+	{"command", "a GETMETADATA x /a| /b"}, {"entry-values", "a SETMETADATA x |/a NIL"}, {"entry-value", "a SETMETADATA x (/a|)"},
+	{"value", "a SETMETADATA x (/a |x)"}, {"value", "a SETMETADATA x (/a ~|{3}\r\nx)"},
+	{"return-option", "a LIST \"\" * RETURN (METADATA|)"},
 
 	{"authenticate", "a AUTHENTICATE|"}, {"auth-type", "a AUTHENTICATE |"}, {"initial-resp", "a AUTHENTICATE PLAIN |"},
 	{"initial-resp", "a AUTHENTICATE PLAIN |abc"}, {"initial-resp", "a AUTHENTICATE PLAIN |YWJ="}, {"initial-resp", "a AUTHENTICATE PLAIN |=="},

@@ -241,10 +241,20 @@ func (l *lexer) quoted(production string) []byte {
 	return nil
 }
 
+// literal8 parses
+//
+//	literal8 = "~{" number64 ["+"] "}" CRLF *OCTET
+func (l *lexer) literal8(production string) []byte {
+	l.expect('~', production)
+	return l.octets(production, true)
+}
+
 // literal parses a literal in place:
 //
 //	literal = "{" number64 ["+"] "}" CRLF *CHAR8
-func (l *lexer) literal(production string) []byte {
+func (l *lexer) literal(production string) []byte { return l.octets(production, false) }
+
+func (l *lexer) octets(production string, nul bool) []byte {
 	start := l.pos
 	l.expect('{', production)
 	n := l.number64(production)
@@ -260,7 +270,7 @@ func (l *lexer) literal(production string) []byte {
 		return nil
 	}
 	b := l.buf[l.pos : l.pos+int(n) : l.pos+int(n)]
-	if bytes.IndexByte(b, 0) >= 0 {
+	if !nul && bytes.IndexByte(b, 0) >= 0 {
 		l.failAt(start, production, "NUL in a literal")
 		return nil
 	}

@@ -186,7 +186,7 @@ func (g generator) namespace() []imap.NamespaceDesc {
 
 // response returns a random response; appendResponse writes it.
 func (g generator) response(names8 bool) Response {
-	switch g.IntN(16) {
+	switch g.IntN(17) {
 	case 0:
 		r := &StatusResponse{Tag: []string{"*", "a1"}[g.IntN(2)], Status: []string{"OK", "NO", "BAD", "BYE", "PREAUTH"}[g.IntN(5)], Text: "some [text]"}
 		if g.IntN(2) == 0 {
@@ -262,6 +262,12 @@ func (g generator) response(names8 bool) Response {
 		return &ExpungeData{imap.SeqNum(1 + g.IntN(1000))}
 	case 14:
 		return &VanishedData{Earlier: g.IntN(2) == 0, UIDs: g.uids()}
+	case 15:
+		if g.IntN(2) == 0 {
+			return &MetadataData{Mailbox: g.name(), Changed: []string{"/shared/comment", "/private/" + g.text()}}
+		}
+		value := g.text() + "\r\n\x00"
+		return &MetadataData{Mailbox: g.name(), Entries: []imap.MetadataEntry{{Name: "/shared/comment", Value: &value}, {Name: "/private/x"}}}
 	}
 	d := &FetchData{}
 	d.Seq = imap.SeqNum(1 + g.IntN(1000))
@@ -333,6 +339,11 @@ func appendResponse(dst []byte, r Response, names8 bool) []byte {
 		return AppendExpunge(dst, d.Seq)
 	case *VanishedData:
 		return AppendVanished(dst, d.UIDs, d.Earlier)
+	case *MetadataData:
+		if len(d.Changed) > 0 {
+			return AppendMetadataChanged(dst, d.Mailbox, d.Changed, names8)
+		}
+		return AppendMetadata(dst, d.Mailbox, d.Entries, names8)
 	case *FetchData:
 		return appendFetch(dst, d)
 	}

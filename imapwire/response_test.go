@@ -462,7 +462,7 @@ func TestMailboxData(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	long := strings.Repeat("x", 1000)
-	if r = parse[*RawData](t, "* METADATA INBOX (/a {1000}\r\n"+long+")"); r.Text != "INBOX (/a {1000}\r\n"+long+")" {
+	if r = parse[*RawData](t, "* XDATA INBOX (/a {1000}\r\n"+long+")"); r.Text != "INBOX (/a {1000}\r\n"+long+")" {
 		t.Errorf("%+v", r)
 	}
 }

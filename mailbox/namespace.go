@@ -41,7 +41,7 @@ type Entry struct {
 	Use         []imap.MailboxAttr // special uses, RFC 6154
 }
 
-// Namespace is the immutable set of an account's mailbox names and subscriptions. Levels that
+// Namespace is the immutable set of an account's mailbox names, subscriptions and metadata. Levels that
 // exist only as a prefix of other names are not stored. Namespaces share structure: a change costs
 // O(log n) for each mailbox that it changes. Any number of goroutines may read one without locks
 // while the next one is made of it, by one writer at a time as with a Version (a tree notes that it
@@ -51,8 +51,10 @@ type Namespace struct {
 	ids        *btree.Map[ID, *Entry]            // the same entries
 	uses       *btree.Map[imap.MailboxAttr, int] // how many mailboxes have a special use
 	subscribed *btree.BTreeG[string]             // by compareNames; the names need not exist (RFC 9051 §6.3.7)
+	metadata   *metadataTree
 
 	entryOctets, subscribedOctets int // of the names
+	metadataOctets                int // of names and values
 }
 
 // namedEntry is an entry beside its name, so that a name alone can be looked for. Entries never
@@ -73,6 +75,7 @@ func NewNamespace(entries []Entry, subscribed []string) *Namespace {
 		ids:        &btree.Map[ID, *Entry]{},
 		uses:       &btree.Map[imap.MailboxAttr, int]{},
 		subscribed: btree.NewBTreeGOptions(func(a, b string) bool { return compareNames(a, b) < 0 }, options),
+		metadata:   &metadataTree{},
 	}
 	for _, e := range entries {
 		n.add(e)

@@ -66,7 +66,7 @@ func (n *Namespace) Create(e Entry) (*Namespace, error) {
 }
 
 // Delete returns the namespace without the mailbox. Its inferiors stay (RFC 9051 §6.3.5), and so
-// does its subscription. It fails with ErrInbox, ErrHasChildren or ErrNotFound.
+// does its subscription; its metadata goes (RFC 5464 §4.1). It fails with ErrInbox, ErrHasChildren or ErrNotFound.
 func (n *Namespace) Delete(name string) (*Namespace, error) {
 	name = imap.CanonicalName(name)
 	e, ok := n.find(name)
@@ -83,6 +83,7 @@ func (n *Namespace) Delete(name string) (*Namespace, error) {
 		next.uses = n.uses.Copy()
 	}
 	next.remove(e)
+	next.dropMetadata(e.ID)
 	return next, nil
 }
 

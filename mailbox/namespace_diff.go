@@ -10,6 +10,9 @@ type NamespaceDelta struct {
 	Renamed      []RenamedEntry // by their new names
 	Subscribed   []string       // names subscribed in the new namespace only
 	Unsubscribed []string       // names subscribed in the old namespace only
+	// Metadata are entries that have another value or none, by mailbox ID and name; also those of a
+	// mailbox that was deleted.
+	Metadata []MetadataChange
 }
 
 // RenamedEntry is a mailbox whose name changed.
@@ -17,11 +20,12 @@ type RenamedEntry struct{ Old, New Entry }
 
 // Empty reports whether there is nothing to tell.
 func (d *NamespaceDelta) Empty() bool {
-	return len(d.Created) == 0 && len(d.Deleted) == 0 && len(d.Renamed) == 0 && len(d.Subscribed) == 0 && len(d.Unsubscribed) == 0
+	return len(d.Created) == 0 && len(d.Deleted) == 0 && len(d.Renamed) == 0 && len(d.Subscribed) == 0 && len(d.Unsubscribed) == 0 &&
+		len(d.Metadata) == 0
 }
 
-// DiffNamespaces compares two namespaces of one account. It takes O(n), or no time for mailboxes
-// or subscriptions that did not change at all between the two.
+// DiffNamespaces compares two namespaces of one account. It takes O(n), or no time for mailboxes,
+// subscriptions or metadata that did not change at all between the two.
 func DiffNamespaces(old, new *Namespace) NamespaceDelta {
 	var d NamespaceDelta
 	if old.ids != new.ids {
@@ -30,6 +34,7 @@ func DiffNamespaces(old, new *Namespace) NamespaceDelta {
 	if old.subscribed != new.subscribed {
 		d.diffSubscribed(old, new)
 	}
+	d.Metadata = DiffMetadata(old, new)
 	return d
 }
 

@@ -73,7 +73,7 @@ type Fence interface {
 // Arrival is an account that comes from another store. It is used by one goroutine at a time. Its
 // methods may return ErrTakenOver.
 type Arrival interface {
-	// SetNames makes the account's names what they are. Mailboxes that are new are empty, those that
+	// SetNames makes the account's names what they are, and its metadata. Mailboxes that are new are empty, those that
 	// are not among them any more are removed.
 	SetNames(ctx context.Context, names *mailbox.Namespace, lastValidity uint32) error
 	// Open opens a handle on what has come of a mailbox: its version does not change. ErrNotFound.

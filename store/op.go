@@ -11,14 +11,15 @@ import (
 // Op is one operation of a Commit: a pointer to one of the types below.
 type Op interface{ op() }
 
-func (*Append) op()     {}
-func (*StoreFlags) op() {}
-func (*Expunge) op()    {}
-func (*Copy) op()       {}
-func (*Create) op()     {}
-func (*Delete) op()     {}
-func (*Rename) op()     {}
-func (*Subscribe) op()  {}
+func (*Append) op()      {}
+func (*StoreFlags) op()  {}
+func (*Expunge) op()     {}
+func (*Copy) op()        {}
+func (*Create) op()      {}
+func (*Delete) op()      {}
+func (*Rename) op()      {}
+func (*Subscribe) op()   {}
+func (*SetMetadata) op() {}
 
 // Append adds messages to a mailbox, in order. ErrNoUIDs, mailbox.ErrTooManyKeywords.
 type Append struct {
@@ -98,6 +99,14 @@ type Subscribe struct {
 	Account AccountID
 	Name    string
 	On      bool
+}
+
+// SetMetadata changes entries of a mailbox, or with ID 0 of the account itself (RFC 5464 §4.3): those in
+// Set have these values afterwards, those in Remove none. Errors are those of mailbox.Namespace.SetMetadata.
+type SetMetadata struct {
+	Mailbox Ref
+	Set     []mailbox.Metadata
+	Remove  []string
 }
 
 // Outcome tells what became of an operation.

@@ -12,6 +12,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"restante/imap"
 	"restante/mailbox"
@@ -141,6 +143,13 @@ func (g *Gate) Commit(ctx context.Context, actor store.Actor, ops ...store.Op) (
 			}
 		case *store.Subscribe:
 			err = g.checkName(ctx, actor, op.Account, "", Administer) // the account's own list
+		case *store.SetMetadata:
+			if op.Mailbox.Mailbox == 0 {
+				err = g.checkName(ctx, actor, op.Mailbox.Account, "", Administer) // the account's own entries
+			} else {
+				ref = op.Mailbox
+				err = check(ref, metadataRights(op))
+			}
 		default:
 			err = fmt.Errorf("gate: %T: %w", op, store.ErrForbidden)
 		}
@@ -149,6 +158,16 @@ func (g *Gate) Commit(ctx context.Context, actor store.Actor, ops ...store.Op) (
 		}
 	}
 	return g.mail.Commit(ctx, actor, ops...)
+}
+
+// metadataRights returns the rights that changing entries of a mailbox takes: what others see is changed
+// by whoever may change the flags that they see (RFC 5464 §3.3).
+func metadataRights(op *store.SetMetadata) Rights {
+	shared := func(name string) bool { return !strings.HasPrefix(name, "/private/") }
+	if slices.ContainsFunc(op.Remove, shared) || slices.ContainsFunc(op.Set, func(m mailbox.Metadata) bool { return shared(m.Name) }) {
+		return Read | Write
+	}
+	return Read
 }
 
 func newFlags(op *store.Append) (flags []imap.Flag) {

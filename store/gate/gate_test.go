@@ -88,6 +88,9 @@ func (w *world) snapshot() string {
 	for _, id := range []store.AccountID{w.ann, w.bob} {
 		n := w.names(id)
 		fmt.Fprintf(&out, "%d: %q\n", id, slices.Collect(n.Subscribed()))
+		for of, m := range n.AllMetadata() {
+			fmt.Fprintf(&out, "  %d %+v\n", of, m)
+		}
 		for e := range n.All() {
 			ref := store.Ref{Account: id, Mailbox: e.ID}
 			c, err := w.store.Status(w.t.Context(), store.System, ref)
@@ -135,7 +138,19 @@ func (w *world) operations(id store.AccountID, inbox, box store.Ref) map[string]
 		"Rename": {{&store.Rename{Account: id, From: "box", To: "new"}, gate.DeleteMailbox | gate.CreateMailbox, store.Ref{}}},
 		"Subscribe": {{&store.Subscribe{Account: id, Name: "q", On: true}, gate.Administer, store.Ref{}},
 			{&store.Subscribe{Account: id, Name: "q"}, gate.Administer, store.Ref{}}},
+		"SetMetadata": {metadata(store.Ref{Account: id}, "/private/x", gate.Administer), metadata(store.Ref{Account: id}, "/shared/x", gate.Administer),
+			metadata(inbox, "/private/x", gate.Read), metadata(box, "/shared/x", gate.Read|gate.Write),
+			{&store.SetMetadata{Mailbox: box, Remove: []string{"/shared/x"}}, gate.Read | gate.Write, box}},
 	}
+}
+
+// metadata is a change of an entry.
+func metadata(ref store.Ref, name string, need gate.Rights) operation {
+	on := ref
+	if ref.Mailbox == 0 {
+		on = store.Ref{}
+	}
+	return operation{&store.SetMetadata{Mailbox: ref, Set: []mailbox.Metadata{{Name: name, Value: "x"}}}, need, on}
 }
 
 // methods are all methods of a store.Mail, on ann's mail or what is not there.

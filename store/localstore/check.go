@@ -110,6 +110,7 @@ func (c *checker) accounts(ctx context.Context) error {
 			c.report(err)
 			continue
 		}
+		c.metadata(a)
 		for e := range a.cur.Load().names.All() {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -136,6 +137,19 @@ func (c *checker) accounts(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// metadata checks that the entries of an account are such as can be, of mailboxes that there are.
+func (c *checker) metadata(a *account) {
+	names := a.cur.Load().names
+	for id, m := range names.AllMetadata() {
+		if _, ok := names.ByID(id); !ok && id != 0 {
+			c.problem("account %d: the metadata entry %q is of mailbox %d, which does not exist", a.id, m.Name, id)
+		}
+		if err := mailbox.CheckEntry(m.Name); err != nil {
+			c.problem("account %d, mailbox %d: %q: %v", a.id, id, m.Name, err)
+		}
+	}
 }
 
 // table checks one mailbox, which was loaded and so agrees with its counts.

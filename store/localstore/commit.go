@@ -109,6 +109,8 @@ func accountOf(op store.Op) store.AccountID {
 		return op.Account
 	case *store.Subscribe:
 		return op.Account
+	case *store.SetMetadata:
+		return op.Mailbox.Account
 	}
 	return 0
 }
@@ -297,6 +299,8 @@ func (c *commit) do(t *tx, op store.Op, out *store.Outcome) (blame store.Ref, er
 		_, err = t.do(&renameRecord{op.Account, op.From, op.To})
 	case *store.Subscribe:
 		_, err = t.do(&subscribeRecord{op.Account, op.Name, op.On})
+	case *store.SetMetadata:
+		return op.Mailbox, setMetadata(t, op)
 	default:
 		err = fmt.Errorf("localstore: unknown operation %T", op)
 	}

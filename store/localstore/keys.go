@@ -183,8 +183,16 @@ func (s *accountState) encode() []byte {
 		subscribed = append(subscribed, name)
 	}
 	b = appendStrings(b, subscribed)
-	if s.residence.State != store.InUse {
+	hasMetadata := false
+	for range s.names.AllMetadata() {
+		hasMetadata = true
+		break
+	}
+	if s.residence.State != store.InUse || hasMetadata {
 		b = appendString(append(b, byte(s.residence.State)), s.residence.To)
+	}
+	if hasMetadata {
+		b = appendAllMetadata(b, s.names)
 	}
 	return b
 }
@@ -200,6 +208,9 @@ func parseAccountState(b []byte) (*accountState, bool) {
 	s.names = mailbox.NewNamespace(entries, decodeStrings[string](&d))
 	if d.i < len(b) {
 		s.residence = store.Residence{State: store.ResidenceState(d.byte()), To: d.string()}
+	}
+	if d.i < len(b) {
+		s.names = d.withMetadata(s.names)
 	}
 	return s, d.done()
 }

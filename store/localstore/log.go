@@ -23,7 +23,7 @@ const (
 	segmentHeaderLen = 64
 	groupHeaderLen   = 32
 	segmentMagic     = "restante mail log, format "
-	segmentFormat    = 3       // what is written
+	segmentFormat    = 4       // what is written
 	maxGroupLen      = 1 << 30 // a header that announces more is not one
 )
 

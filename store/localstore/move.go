@@ -251,8 +251,16 @@ func (r *arrival) SetNames(ctx context.Context, names *mailbox.Namespace, lastVa
 	}
 	record := &namesRecord{account: r.account.id, lastValidity: lastValidity, entries: slices.Collect(names.All()), subscribed: slices.Collect(names.Subscribed())}
 	return r.change(ctx, &p, false, func(t *tx) error {
-		_, err := t.do(record)
-		return err
+		if _, err := t.do(record); err != nil {
+			return err
+		}
+		for id, m := range names.AllMetadata() {
+			ref := store.Ref{Account: r.account.id, Mailbox: id}
+			if _, err := t.do(&metadataRecord{mailbox: ref, set: []mailbox.Metadata{m}}); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

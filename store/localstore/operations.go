@@ -255,3 +255,11 @@ func (c *commit) create(t *tx, op *store.Create, out *store.Outcome) (blame stor
 	_, err = t.do(&createRecord{account: op.Account, entry: e})
 	return blame, err
 }
+
+func setMetadata(t *tx, op *store.SetMetadata) error {
+	if _, err := t.account(op.Mailbox.Account); err != nil {
+		return err
+	}
+	_, err := t.do(&metadataRecord{op.Mailbox, op.Set, op.Remove})
+	return err
+}

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"restante/imap"
+	"restante/mailbox"
 	"restante/store"
 )
 
@@ -44,6 +45,11 @@ func busyStore(t *testing.T, dir string) *user {
 			_, err := s.do(&store.Copy{From: u.inbox.Ref(), To: u.ref(name), UIDs: keep})
 			must(t, err)
 		}
+		_, err := s.Commit(ctx, store.System,
+			&store.SetMetadata{Mailbox: u.ref("copies"), Set: []mailbox.Metadata{{Name: "/shared/comment", Value: fmt.Sprint(round)}}},
+			&store.SetMetadata{Mailbox: store.Ref{Account: u.id}, Set: []mailbox.Metadata{{Name: fmt.Sprintf("/private/x/%d", round)}},
+				Remove: []string{fmt.Sprintf("/private/x/%d", round-2)}})
+		must(t, err)
 		passing := u.open(t, "passing")
 		must(t, u.expunge(passing, imap.UIDRange(1, 0)))
 		must(t, passing.Close())

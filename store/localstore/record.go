@@ -40,6 +40,7 @@ const (
 	kindNames
 	kindImport
 	kindResidence
+	kindMetadata // the first of format 4
 )
 
 func newRecord(kind byte) record {
@@ -84,6 +85,8 @@ func newRecord(kind byte) record {
 		return &importRecord{}
 	case kindResidence:
 		return &residenceRecord{}
+	case kindMetadata:
+		return &metadataRecord{}
 	}
 	return nil
 }

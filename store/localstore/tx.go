@@ -190,6 +190,10 @@ func (t *tx) rename(account store.AccountID, change func(*mailbox.Namespace) (*m
 	if err != nil {
 		return 0, err
 	}
+	return t.setNames(a, change)
+}
+
+func (t *tx) setNames(a *account, change func(*mailbox.Namespace) (*mailbox.Namespace, error)) (_ int, err error) {
 	s := *t.state(a)
 	old := s.names
 	if s.names, err = change(old); err != nil {

@@ -146,6 +146,9 @@ func describe(s *Store, id store.AccountID) (string, error) {
 	}
 	defer a.Close()
 	var out strings.Builder
+	for of, m := range a.Namespace().AllMetadata() {
+		fmt.Fprintf(&out, "%d %+v\n", of, m)
+	}
 	for e := range a.Namespace().All() {
 		b, err := s.Open(ctx, store.System, store.Ref{Account: id, Mailbox: e.ID})
 		if err != nil {

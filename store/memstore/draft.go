@@ -143,6 +143,12 @@ func (d *draft) do(op store.Op) (out store.Outcome, blame store.Ref, err error) 
 		}
 	case *store.Subscribe:
 		err = d.subscribe(op)
+	case *store.SetMetadata:
+		var a *accountDraft
+		if a, err = d.account(op.Mailbox.Account); err == nil {
+			a.names, err = a.names.SetMetadata(op.Mailbox.Mailbox, op.Set, op.Remove)
+		}
+		return out, op.Mailbox, err
 	}
 	return out, store.Ref{}, err
 }

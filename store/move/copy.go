@@ -132,11 +132,12 @@ func (c *copying) copyNames(ctx context.Context) error {
 	return nil
 }
 
-// sameNames reports whether two namespaces have the same names, uses and subscriptions.
+// sameNames reports whether two namespaces have the same names, uses, subscriptions and metadata.
 func sameNames(a, b *mailbox.Namespace) bool {
 	return slices.EqualFunc(slices.Collect(a.All()), slices.Collect(b.All()), func(x, y mailbox.Entry) bool {
 		return x.ID == y.ID && x.Name == y.Name && x.UIDValidity == y.UIDValidity && slices.Equal(x.Use, y.Use)
-	}) && slices.Equal(slices.Collect(a.Subscribed()), slices.Collect(b.Subscribed()))
+	}) && slices.Equal(slices.Collect(a.Subscribed()), slices.Collect(b.Subscribed())) &&
+		len(mailbox.DiffMetadata(a, b)) == 0
 }
 
 // copyBox copies what the target does not have of a mailbox.

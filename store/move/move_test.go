@@ -110,6 +110,8 @@ func fill(t testing.TB, s store.Store) store.AccountID {
 	do(&store.Copy{From: inbox, To: inbox, UIDs: imap.UIDs(4)})
 	do(&store.Expunge{Mailbox: inbox, UIDs: imap.UIDs(1, 6), Undeleted: true})
 	do(&store.Create{Account: u.ID, Name: "a/b"}, &store.Subscribe{Account: u.ID, Name: "nowhere", On: true}, &store.Subscribe{Account: u.ID, Name: "Sent"})
+	do(&store.SetMetadata{Mailbox: sent, Set: []mailbox.Metadata{{Name: "/shared/comment", Value: "\x00"}, {Name: "/private/comment"}}},
+		&store.SetMetadata{Mailbox: store.Ref{Account: u.ID}, Set: []mailbox.Metadata{{Name: "/private/x", Value: "mine"}}})
 	do(&store.Copy{From: inbox, To: ref(t, s, u.ID, "a/b"), UIDs: imap.UIDs(5), Move: true})
 	do(&store.StoreFlags{Mailbox: sent, UIDs: imap.UIDs(1), Op: imap.StoreSet, Flags: []imap.Flag{imap.Deleted}})
 	part, _ := store.Find[store.Recent](s)
@@ -143,6 +145,9 @@ func describe(s store.Movable, name string) (string, error) {
 		return "", err
 	}
 	defer a.Close()
+	for id, m := range a.Namespace().AllMetadata() {
+		fmt.Fprintf(&out, "%d %+q\n", id, m)
+	}
 	for e := range a.Namespace().All() {
 		r := store.Ref{Account: u.ID, Mailbox: e.ID}
 		b, err := s.Open(ctx, store.System, r)

@@ -133,11 +133,13 @@ func (a *account) catchUp(ctx context.Context, q querier, r *accountRow) (*names
 		subscribed, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
+	var metadata metadataRows
+	b.Queue(selectMetadata, int64(a.id)).Query(metadata.scan)
 	if err := q.SendBatch(ctx, &b).Close(); err != nil {
 		return nil, err
 	}
 	a.learn(modseqs)
-	return &names{namespace: mailbox.NewNamespace(entries, subscribed), seq: r.seq}, nil
+	return &names{namespace: mailbox.NewNamespace(entries, subscribed).WithMetadata(metadata.all), seq: r.seq}, nil
 }
 
 // learn notes mod-sequences of mailboxes of which nothing was known before. Unless none were, they are

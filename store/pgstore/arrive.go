@@ -160,7 +160,7 @@ func (s *Store) arrive(ctx context.Context, c *cell, id store.AccountID, keepRef
 			b.Queue("BEGIN")
 			b.Queue(`SELECT 1 FROM account WHERE account_id = $1 FOR UPDATE`, int64(id))
 			b.Queue(`INSERT INTO trash (account_id, ref) SELECT e.account_id, e.ref FROM email e WHERE e.account_id = $1 ON CONFLICT (account_id, ref) DO NOTHING`, int64(id))
-			for _, table := range []string{"message", "mailbox", "subscription", "expunged", "changed"} {
+			for _, table := range []string{"message", "mailbox", "subscription", "metadata", "expunged", "changed"} {
 				b.Queue(`DELETE FROM `+table+` WHERE account_id = $1`, int64(id))
 			}
 			b.Queue(`UPDATE account SET state = $2 WHERE account_id = $1`, int64(id), int16(stateArriving))
@@ -265,6 +265,12 @@ func (r *arrival) SetNames(ctx context.Context, names *mailbox.Namespace, lastVa
 		}
 		b.Queue(`DELETE FROM subscription WHERE account_id = $1`, account)
 		b.Queue(`INSERT INTO subscription (account_id, name) SELECT $1, unnest($2::text[])`, account, orEmpty(slices.Collect(names.Subscribed())))
+		b.Queue(`DELETE FROM metadata WHERE account_id = $1`, account)
+		metadata := metadataRows{}
+		for id, m := range names.AllMetadata() {
+			metadata = append(metadata, mailbox.MetadataChange{ID: id, Metadata: m})
+		}
+		metadata.write(b, r.id)
 		b.Queue(`UPDATE account SET last_validity = $2, epoch = $3, names_seq = names_seq + 1 WHERE account_id = $1`, account, int64(lastValidity), epoch)
 	})
 }

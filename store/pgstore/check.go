@@ -266,7 +266,7 @@ func parseObject(key blob.Key) (id objectID, account uint64, ok bool) {
 
 // strays looks for rows of accounts and mailboxes that do not exist.
 func (c *checker) strays(ctx context.Context, cell *cell) error {
-	for _, table := range []string{"mailbox", "message", "email", "subscription", "expunged", "changed"} {
+	for _, table := range []string{"mailbox", "message", "email", "subscription", "metadata", "expunged", "changed"} {
 		counts := map[int64]int64{}
 		err := c.look(ctx, cell, func(ctx context.Context, conn *pgx.Conn) error {
 			clear(counts)

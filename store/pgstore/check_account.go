@@ -56,6 +56,9 @@ func (c *checker) account(ctx context.Context, cell *cell, id int64, objects map
 			if err := c.boxes(ctx, cell, conn, id, &row, emails); err != nil {
 				return err
 			}
+			if err := c.metadata(ctx, cell, conn, id); err != nil {
+				return err
+			}
 		}
 		trashed, err = c.trash(ctx, cell, conn, id, emails, whole)
 		return err

@@ -94,6 +94,8 @@ func newCommit(ops []store.Op) *commit {
 			name(op.Account)
 		case *store.Subscribe:
 			name(op.Account)
+		case *store.SetMetadata:
+			name(op.Mailbox.Account)
 		}
 	}
 	c.accounts, c.naming, c.refs = sortedSet(c.accounts), sortedSet(c.naming), sortedRefs(c.refs)
@@ -433,7 +435,8 @@ func (d *draft) commit(ctx context.Context, m *commit) ([]store.Outcome, error) 
 // isOpError reports whether an error is about an operation, and not about the database.
 func isOpError(err error) bool {
 	for _, known := range []error{store.ErrNotFound, store.ErrExists, store.ErrGone, store.ErrStale, store.ErrNoUIDs, store.ErrMoved,
-		mailbox.ErrTooManyKeywords, mailbox.ErrBadName, mailbox.ErrHasChildren, mailbox.ErrInbox, mailbox.ErrUseTaken, mailbox.ErrTooMany} {
+		mailbox.ErrTooManyKeywords, mailbox.ErrBadName, mailbox.ErrHasChildren, mailbox.ErrInbox, mailbox.ErrUseTaken, mailbox.ErrTooMany,
+		mailbox.ErrBadEntry, mailbox.ErrMetadataTooBig, mailbox.ErrTooManyMetadata} {
 		if errors.Is(err, known) {
 			return true
 		}

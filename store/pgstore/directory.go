@@ -182,6 +182,7 @@ func (c *cell) deleteAccount(ctx context.Context, id store.AccountID) error {
 		b.Queue("BEGIN")
 		b.Queue(`UPDATE account SET state = $2, names_seq = names_seq + 1, since = now() WHERE account_id = $1 AND state <> $2`, int64(id), int16(stateDeleted))
 		b.Queue(`DELETE FROM subscription WHERE account_id = $1`, int64(id))
+		b.Queue(`DELETE FROM metadata WHERE account_id = $1`, int64(id))
 		b.Queue(`DELETE FROM mailbox WHERE account_id = $1 RETURNING mailbox_id, modseq`, int64(id)).Query(func(rows pgx.Rows) error {
 			var box, modseq int64
 			_, err := pgx.ForEachRow(rows, []any{&box, &modseq}, func() error {

@@ -303,6 +303,8 @@ func (d *draft) do(ctx context.Context, c *commit, index int) (out store.Outcome
 		err = d.rename(ctx, op.Account, func(n *mailbox.Namespace) (*mailbox.Namespace, error) { return n.Rename(op.From, op.To) })
 	case *store.Subscribe:
 		err = d.rename(ctx, op.Account, func(n *mailbox.Namespace) (*mailbox.Namespace, error) { return n.Subscribe(op.Name, op.On) })
+	case *store.SetMetadata:
+		return out, op.Mailbox, d.setMetadata(ctx, op)
 	}
 	return out, blame, err
 }

@@ -27,6 +27,8 @@ var faults = []struct{ name, table, event, do, noticedBy string }{
 	{"names have one number", "account", "UPDATE", "NEW.names_seq = OLD.names_seq; RETURN NEW;", "TestStoreOnNodes/Namespace"},
 	{"UIDVALIDITY is forgotten", "account", "UPDATE", "NEW.last_validity = 0; RETURN NEW;", "TestStoreOnNodes/UIDValidity"},
 	{"subscriptions are lost", "subscription", "INSERT", "RETURN NULL;", "TestStoreOnNodes/Namespace"},
+	{"metadata is lost", "metadata", "INSERT", "RETURN NULL;", "TestStoreOnNodes/Metadata"},
+	{"metadata stays", "metadata", "DELETE", "RETURN NULL;", "TestStoreOnNodes/Metadata"},
 	{"flags are not logged", "changed", "INSERT", "RETURN NULL;", "TestStoreOnNodes/StoreFlags"},
 	{"flags are not written", "message", "UPDATE", "RETURN OLD;", "TestStoreOnNodes/StoreFlags"},
 	{"flags are not written", "message", "UPDATE", "RETURN OLD;", "TestCommitInterrupted"},

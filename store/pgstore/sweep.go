@@ -196,7 +196,7 @@ const isLeftBehind = `EXISTS (SELECT FROM account a WHERE a.account_id = $1 AND 
 
 // sweepAccount removes an account: its messages, its emails by way of the trash, and at last itself.
 func (c *cell) sweepAccount(ctx context.Context, account int64) error {
-	for _, table := range []string{"message", "mailbox", "subscription", "expunged", "changed", "done"} {
+	for _, table := range []string{"message", "mailbox", "subscription", "metadata", "expunged", "changed", "done"} {
 		err := c.db.write(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 			_, err := conn.Exec(ctx, `DELETE FROM `+table+` WHERE account_id = $1 AND `+isLeftBehind, account)
 			return err

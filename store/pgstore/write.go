@@ -83,7 +83,8 @@ func (d *draft) writeNames(b *pgx.Batch, id store.AccountID) (rows int) {
 	if len(delta.Unsubscribed) > 0 {
 		b.Queue(`DELETE FROM subscription WHERE account_id = $1 AND name = ANY($2)`, int64(id), delta.Unsubscribed)
 	}
-	return 1 + len(delta.Renamed) + len(delta.Subscribed) + len(delta.Unsubscribed)
+	metadataRows(delta.Metadata).write(b, id)
+	return 1 + len(delta.Renamed) + len(delta.Subscribed) + len(delta.Unsubscribed) + len(delta.Metadata)
 }
 
 // writeEmails writes the new emails to which a new message refers.

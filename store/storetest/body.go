@@ -121,6 +121,7 @@ func calls(s store.Store, a store.Account, b store.Mailbox, row mailbox.Row) map
 		"Delete":     commit(&store.Delete{Account: a.ID(), Name: "a"}),
 		"Rename":     commit(&store.Rename{Account: a.ID(), From: "a", To: "new"}),
 		"Subscribe":  commit(&store.Subscribe{Account: a.ID(), Name: "new", On: true}),
+		"Metadata":   commit(setMetadata(ref, "/shared/comment", "x")),
 		"Append":     commit(&store.Append{Mailbox: ref}),
 		"StoreFlags": commit(&store.StoreFlags{Mailbox: ref, UIDs: set, Op: imap.StoreAdd, Flags: []imap.Flag{imap.Seen}}),
 		"Expunge":    commit(&store.Expunge{Mailbox: ref, UIDs: set}),

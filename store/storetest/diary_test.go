@@ -57,6 +57,8 @@ type diaryOp struct {
 	ID              mailbox.ID
 	Name, NewName   string
 	Use             []imap.MailboxAttr
+	Entries, Remove []string           // metadata
+	Values          [][]byte           // of Entries
 	Messages        []store.NewMessage // without their bodies
 	Bodies          [][]byte
 	Dates           []string // RFC 3339, "" for none: gob knows not all time zones
@@ -279,6 +281,12 @@ func written(op, original store.Op) diaryOp {
 		return diaryOp{What: "rename", Account: op.Account, Name: op.From, NewName: op.To}
 	case *store.Subscribe:
 		return diaryOp{What: "subscribe", Account: op.Account, Name: op.Name, On: op.On}
+	case *store.SetMetadata:
+		w := diaryOp{What: "metadata", Ref: op.Mailbox, Remove: op.Remove}
+		for _, m := range op.Set {
+			w.Entries, w.Values = append(w.Entries, m.Name), append(w.Values, []byte(m.Value))
+		}
+		return w
 	}
 	return diaryOp{}
 }
@@ -324,6 +332,12 @@ func (d *diary) op(w *diaryOp) (store.Op, error) {
 		return &store.Delete{Account: w.Account, Name: w.Name}, nil
 	case "rename":
 		return &store.Rename{Account: w.Account, From: w.Name, To: w.NewName}, nil
+	case "metadata":
+		op := &store.SetMetadata{Mailbox: w.Ref, Remove: w.Remove}
+		for i, name := range w.Entries {
+			op.Set = append(op.Set, mailbox.Metadata{Name: name, Value: string(w.Values[i])})
+		}
+		return op, nil
 	}
 	return &store.Subscribe{Account: w.Account, Name: w.Name, On: w.On}, nil
 }

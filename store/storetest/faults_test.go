@@ -82,6 +82,10 @@ var faults = []struct{ name, noticedBy string }{
 	{"changed forgets a mailbox", "Model"},
 	{"changed knows everything", "Changed"},
 
+	{"metadata stays", "Metadata"},
+	{"metadata stays", "Model"},
+	{"one metadata entry at a time", "Metadata"},
+
 	{"no bell", "Bell"},
 	{"no bell of the account", "AccountBell"},
 	{"hold nothing", "Hold"},

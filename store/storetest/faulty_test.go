@@ -225,6 +225,15 @@ func (s *faulty) op(ctx context.Context, ops []store.Op, i int, op store.Op) sto
 			}
 		}
 		return &c
+	case *store.SetMetadata:
+		c := *op
+		switch s.fault {
+		case "metadata stays":
+			c.Remove = nil
+		case "one metadata entry at a time":
+			c.Set = c.Set[:min(1, len(c.Set))]
+		}
+		return &c
 	case *store.Expunge:
 		c := *op
 		switch s.fault {

@@ -247,7 +247,7 @@ func (m *model) drawName(d *modelDraft) (op modelOp) {
 		names, drvID, refID := d.names[a], a.drv.ID(), a.ref.ID()
 		var next *mailbox.Namespace
 		var err error
-		switch m.rnd.IntN(6) {
+		switch m.rnd.IntN(7) {
 		case 0, 1:
 			var id mailbox.ID
 			if m.rnd.IntN(3) > 0 {
@@ -269,6 +269,8 @@ func (m *model) drawName(d *modelDraft) (op modelOp) {
 		case 5:
 			op.drv, op.ref = &store.Subscribe{Account: drvID, Name: name, On: on}, &store.Subscribe{Account: refID, Name: name, On: on}
 			next, err = names.Subscribe(name, on)
+		case 6:
+			next, err = m.drawMetadata(&op, a, names, name, on)
 		}
 		if err == nil {
 			d.names[a] = next
@@ -279,6 +281,27 @@ func (m *model) drawName(d *modelDraft) (op modelOp) {
 		}
 	}
 	return op
+}
+
+// modelEntries are names of metadata: mostly such that are allowed.
+var modelEntries = []string{"/shared/comment", "/private/comment", "/shared/vendor/a/b", "/bad"}
+
+// drawMetadata draws a change of metadata of a mailbox that memstore has, or of the account.
+func (m *model) drawMetadata(op *modelOp, a *modelAccount, names *mailbox.Namespace, name string, on bool) (*mailbox.Namespace, error) {
+	drv, ref := &store.SetMetadata{Mailbox: store.Ref{Account: a.drv.ID()}}, &store.SetMetadata{Mailbox: store.Ref{Account: a.ref.ID()}}
+	if b := a.boxes[imap.CanonicalName(name)]; b != nil {
+		op.box = b
+		drv.Mailbox, ref.Mailbox = b.drvRef(), b.refRef()
+	}
+	if entry := pick(m.rnd, modelEntries); on {
+		drv.Set = []mailbox.Metadata{{Name: entry, Value: text()}}
+		ref.Set = drv.Set
+	} else {
+		drv.Remove = []string{entry}
+		ref.Remove = drv.Remove
+	}
+	op.drv, op.ref = drv, ref
+	return names.SetMetadata(ref.Mailbox.Mailbox, ref.Set, ref.Remove)
 }
 
 // compareOutcomes compares what both stores say of a commit that was made.
@@ -370,6 +393,9 @@ func (m *model) sawOp(op modelOp, out *store.Outcome) {
 		m.saw("rename", true)
 	case *store.Subscribe:
 		m.saw("subscribe", true)
+	case *store.SetMetadata:
+		m.saw("metadata", len(r.Set) > 0)
+		m.saw("metadata removed", len(r.Remove) > 0)
 	}
 }
 

@@ -79,6 +79,8 @@ var conformance = []struct {
 	{"CreateID", testCreateID},
 	{"UIDValidity", testUIDValidity},
 	{"DeleteMailbox", testDeleteMailbox},
+	{"Metadata", testMetadata},
+	{"MetadataLimits", testMetadataLimits},
 	{"Stage", testStage},
 	{"StageFails", testStageFails},
 	{"StageTooBig", testStageTooBig},

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"restante/imap"
@@ -117,7 +119,7 @@ func testDeleteUser(e *env) {
 }
 
 // describe returns the names with their special uses, each with a + when it is subscribed, and
-// then the subscribed names that do not exist.
+// then the subscribed names that do not exist, and the metadata.
 func describe(n *mailbox.Namespace) string {
 	var out []string
 	for entry := range n.All() {
@@ -135,5 +137,11 @@ func describe(n *mailbox.Namespace) string {
 			out = append(out, "("+name+"+)")
 		}
 	}
-	return strings.Join(out, " ")
+	var metadata []string
+	for id, m := range n.AllMetadata() {
+		entry, _ := n.ByID(id)
+		metadata = append(metadata, fmt.Sprintf("[%s%s=%.50q]", entry.Name, m.Name, m.Value))
+	}
+	slices.Sort(metadata) // the order of IDs is the store's own
+	return strings.Join(append(out, metadata...), " ")
 }
