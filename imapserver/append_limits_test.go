@@ -12,15 +12,15 @@ import (
 // nothing is left of them, and the connection goes on.
 func TestAppendLimits(t *testing.T) {
 	ts := startServer(t, memstore.New(), func(s *imapserver.Server) { s.Limits.AppendLimit = 1_000_000 })
-	long := strings.Repeat("k"+strings.Repeat("e", 200)+" ", 100)
+	long := strings.Repeat("k"+strings.Repeat("e", 200)+" ", 150)
 	for _, c := range []struct {
 		what, flags, message string
 		most                 int // messages that are asked for
 	}{
-		{"messages", "", "x", 1000},
+		{"messages", "", "x", 200},
 		{"octets of messages", "", strings.Repeat("x", 999_999), 4},
-		{"octets of summaries", "", "Subject: " + strings.Repeat("x", 10_000) + "\r\n\r\n", 400},
-		{"octets of flags", "(" + long + "z) ", "x", 250},
+		{"octets of summaries", "", "Subject: " + strings.Repeat("x", 40_000) + "\r\n\r\n", 110},
+		{"octets of flags", "(" + long + "z) ", "x", 199},
 	} {
 		user := ts.target(t, false)
 		w := dialUser(t, ts, user)

@@ -13,8 +13,8 @@ var multiAppendExtension = extension{
 
 // What the messages of one APPEND may have together.
 const (
-	// maxAppends is how many they may be.
-	maxAppends = 1000
+	// maxAppends is how many they may be: a store may hold each open, or as many as 16 KiB of it in memory.
+	maxAppends = 200
 	// maxAppendHeld is how many octets the session may hold for them until they are committed: of what
 	// is kept beside each, 64 KiB at most and as a rule two or three.
 	maxAppendHeld = 4 << 20

@@ -37,16 +37,13 @@ const (
 	stagedGone
 )
 
-// spoolMemory is how many octets of a staged body are in memory; a longer one is in a file.
-const spoolMemory = 256 << 10
-
 // stage reads a body. One that is too large for the database is put into the object store.
 func (c *cell) stage(ctx context.Context, account store.AccountID, body io.Reader) (store.Staged, error) {
 	if err := c.open(ctx); err != nil {
 		return nil, err
 	}
 	b := &staged{cell: c, account: account}
-	b.mu.spool = spool.Spool{Dir: c.options.CacheDir, Limit: spoolMemory}
+	b.mu.spool = spool.Spool{Dir: c.options.CacheDir, Limit: int64(c.options.InlineLimit)} // what is large is in a file
 	hash := sha256.New()
 	n, err := io.Copy(io.MultiWriter(&b.mu.spool, hash), io.LimitReader(body, c.options.MaxMessage+1))
 	switch {
