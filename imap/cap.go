@@ -27,9 +27,11 @@ const (
 	CapMultiAppend   Cap = "MULTIAPPEND"
 	CapNamespace     Cap = "NAMESPACE"
 	CapObjectID      Cap = "OBJECTID"
+	CapPartial       Cap = "PARTIAL"
 	CapQResync       Cap = "QRESYNC"
 	CapReplace       Cap = "REPLACE"
 	CapSASLIR        Cap = "SASL-IR"
+	CapSaveDate      Cap = "SAVEDATE"
 	CapSearchRes     Cap = "SEARCHRES"
 	CapSpecialUse    Cap = "SPECIAL-USE"
 	CapStartTLS      Cap = "STARTTLS"
@@ -38,4 +40,5 @@ const (
 	CapUIDPlus       Cap = "UIDPLUS"
 	CapUnselect      Cap = "UNSELECT"
 	CapUTF8Accept    Cap = "UTF8=ACCEPT"
+	CapWithin        Cap = "WITHIN"
 )

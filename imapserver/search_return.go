@@ -11,6 +11,8 @@ type searchReturn struct {
 	name string
 	// given reports whether a command has the option; nil: when it is among cmd.ReturnOptions.
 	given func(*imapwire.Search) bool
+	// check refuses a command for what it has besides the option.
+	check func(*imapwire.Search) error
 	// add adds to the response what the option asks for. Without an option that adds something there
 	// is none.
 	add func(cmd *imapwire.Search, d *imapwire.ESearchData, hits []searchHit)
@@ -45,6 +47,11 @@ func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn, err 
 	}
 	for _, r := range rows {
 		if isGiven(r.given, cmd, cmd.ReturnOptions, r.name) {
+			if r.check != nil {
+				if err := r.check(cmd); err != nil {
+					return nil, err
+				}
+			}
 			returns = append(returns, r)
 		}
 	}
@@ -85,4 +92,22 @@ func hitUIDs(hits []searchHit) imap.UIDSet {
 		uids[i] = hits[i].uid
 	}
 	return imap.UIDs(uids...)
+}
+
+// appendHits appends the hits as a sequence-set, in their order.
+func appendHits(dst []byte, hits []searchHit, uid bool) []byte {
+	for i := 0; i < len(hits); {
+		first := hits[i].number(uid)
+		last := first
+		for i++; i < len(hits) && hits[i].number(uid) == last+1; i++ {
+			last++
+		}
+		if dst = imapwire.AppendNumber(dst, first); last > first {
+			dst = imapwire.AppendNumber(append(dst, ':'), last)
+		}
+		if i < len(hits) {
+			dst = append(dst, ',')
+		}
+	}
+	return dst
 }
