@@ -59,7 +59,7 @@ func partialHits(o *imapwire.Partial, hits []searchHit) []searchHit {
 func fetchPartial(f *fetcher, option imapwire.Option) error {
 	rows, n := f.rows, 0
 	for range rows {
-		if err := f.c.step(1); err != nil {
+		if err := f.c.next(1); err != nil {
 			return err
 		}
 		n++

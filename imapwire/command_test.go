@@ -174,6 +174,12 @@ var goodCommands = []struct {
 	}}},
 
 	{"SEARCH ALL", &Search{Key: imap.All}},
+	{"SEARCH OLDER 4294967295 younger 1", &Search{Key: imap.And(imap.SearchKey{Op: imap.SearchOlder, Size: 1<<32 - 1}, imap.SearchKey{Op: imap.SearchYounger, Size: 1})}},
+	{"SEARCH SAVEDATESUPPORTED", &Search{Key: imap.SearchKey{Op: imap.SearchSaveDateSupported}}},
+	{"SEARCH SAVEDON 1-Jan-2026", &Search{Key: imap.SearchKey{Op: imap.SearchSavedOn, Date: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}}},
+	{"SEARCH RETURN (MIN PARTIAL -1:-100) ALL", &Search{Return: &SearchReturn{Min: true}, ReturnOptions: []Option{&Partial{1, 100, true}}, Key: imap.All}},
+	{"UID FETCH 1:* FLAGS (PARTIAL 500:4)", &Fetch{UID: true, Set: uids("1:*"), Items: []imap.FetchItem{imap.FetchFlags}, Modifiers: []Option{&Partial{500, 4, false}}}},
+	{"FETCH 1 SAVEDATE", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "SAVEDATE"}}}},
 	{`SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"`, &Search{Key: imap.And(imap.HasFlag(imap.Flagged),
 		imap.Since(date(1994, 2, 1)), imap.Not(imap.From("Smith")))}},
 	{"SEARCH CHARSET UTF-8 TEXT {6}\r\nмат", &Search{Charset: "UTF-8", Key: imap.Text("мат")}},
@@ -333,6 +339,8 @@ var badCommands = []struct{ production, in string }{
 	{"section-binary", "a FETCH 1 BINARY[|HEADER]"}, {"section-binary", "a FETCH 1 BINARY[1.|MIME]"}, {"command", "a FETCH 1 BINARY.SIZE[1]|<0.1>"},
 	{"partial", "a FETCH 1 BODY[]<0.|0>"}, {"partial", "a FETCH 1 BODY[]<|.1>"}, {"partial", "a FETCH 1 BODY[]<0|>"}, {"partial", "a FETCH 1 BODY[]<0.1|"},
 
+	{"nz-number", "a SEARCH OLDER |0"}, {"date", "a SEARCH SAVEDSINCE |x"}, {"partial-range", "a SEARCH RETURN (PARTIAL |0:1) ALL"},
+	{"partial-range", "a SEARCH RETURN (PARTIAL -1:|2) ALL"}, {"partial-range", "a FETCH 1 FLAGS (PARTIAL 1:|*)"},
 	{"search-key", "a SEARCH |"}, {"search-key", "a SEARCH |FOO"}, {"search-key", "a SEARCH ALL |"}, {"search-key", "a SEARCH (|)"},
 	{"search-key", "a SEARCH (ALL|"}, {"search-key", "a SEARCH NOT|"}, {"search-key", "a SEARCH OR ALL|"}, {"search-key", "a SEARCH FROM|"},
 	{"search-key", "a SEARCH FROM |"}, {"date", "a SEARCH SINCE |31-Apr-2026"}, {"date", "a SEARCH SINCE |x"}, {"date", "a SEARCH SINCE 1-Jan-26|"},
