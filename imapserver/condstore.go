@@ -106,6 +106,17 @@ func fetchChangedSince(f *fetcher, option imapwire.Option) error {
 	default:
 		isAsked = func(_ imap.SeqNum, uid imap.UID) bool { return f.c.searchRes.Contains(uid) }
 	}
+	if partialOption(f.cmd.Modifiers) != nil { // which has chosen among all messages (RFC 9394 §3.4)
+		rows := f.rows
+		f.rows = func(yield func(imap.SeqNum, *mailbox.Row) bool) {
+			for seq, row := range rows {
+				if row.ModSeq > since && !yield(seq, row) {
+					return
+				}
+			}
+		}
+		return nil
+	}
 	f.rows = func(yield func(imap.SeqNum, *mailbox.Row) bool) {
 		for seq, row := range view.ChangedSince(since) {
 			if isAsked(seq, row.UID) && !yield(seq, row) {

@@ -61,8 +61,5 @@ func addAll(d *imapwire.ESearchData, hits []searchHit) {
 		d.All = hitNumbers(hits, d.UID)
 		return
 	}
-	d.Sorted = make([]uint32, len(hits))
-	for i, h := range hits {
-		d.Sorted[i] = h.number(d.UID)
-	}
+	d.Sorted = sortedNumbers(hits, d.UID)
 }

@@ -20,7 +20,7 @@ var partialExtension = extension{
 			o := partialOption(cmd.ReturnOptions)
 			value := append(o.AppendRange([]byte("(")), ' ')
 			if found := partialHits(o, hits); len(found) > 0 {
-				value = appendHits(value, found, d.UID)
+				value = imapwire.AppendSorted(value, sortedNumbers(found, d.UID))
 			} else {
 				value = append(value, "NIL"...)
 			}

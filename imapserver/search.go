@@ -57,7 +57,7 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 	if err != nil {
 		return nil, err
 	}
-	compiler := searchCompiler{c: c, decode: decode}
+	compiler := searchCompiler{c: c, decode: decode, now: c.s.now()}
 	root, err := compiler.compile(&cmd.Key)
 	if err == nil {
 		err = compiler.check()
@@ -122,6 +122,11 @@ func (p *searchCompiler) rowsThatMatch(cheap *criterion) (matching iter.Seq2[ima
 	}, stopped
 }
 
+// badCharsetArgs are the character sets that BADCHARSET recommends (RFC 9051 §7.1): of those that are
+// decoded, and those are all that mail is written in, one for each script.
+const badCharsetArgs = "(US-ASCII UTF-8 ISO-8859-1 ISO-8859-2 ISO-8859-5 ISO-8859-6 ISO-8859-7 ISO-8859-8 ISO-8859-9 " +
+	"ISO-8859-15 WINDOWS-1250 WINDOWS-1251 WINDOWS-1252 KOI8-R KOI8-U ISO-2022-JP SHIFT_JIS EUC-JP EUC-KR GB18030 BIG5)"
+
 // textDecoder returns what turns the search strings of a charset into UTF-8 (RFC 9051 §6.4.4).
 func textDecoder(label string) (func(string) (string, error), error) {
 	plain := func(s string) (string, error) { return s, nil }
@@ -129,7 +134,7 @@ func textDecoder(label string) (func(string) (string, error), error) {
 		return plain, nil
 	}
 	if !charset.Known(label) {
-		return nil, &failure{"NO", reply{code: imap.CodeBadCharset, args: "(US-ASCII UTF-8)", text: "Unknown charset"}}
+		return nil, &failure{"NO", reply{code: imap.CodeBadCharset, args: badCharsetArgs, text: "Unknown charset"}}
 	}
 	return func(s string) (string, error) {
 		out, ok := charset.Decode(label, []byte(s))

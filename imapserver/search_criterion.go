@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"restante/imap"
 	"restante/mailbox"
@@ -39,6 +40,7 @@ type searchCompiler struct {
 	fields fieldSearch
 	texts  textSearch
 	decode func(string) (string, error)
+	now    time.Time // OLDER and YOUNGER count from
 }
 
 // compile returns the criterion of a key (RFC 9051 §6.4.4).

@@ -94,20 +94,11 @@ func hitUIDs(hits []searchHit) imap.UIDSet {
 	return imap.UIDs(uids...)
 }
 
-// appendHits appends the hits as a sequence-set, in their order.
-func appendHits(dst []byte, hits []searchHit, uid bool) []byte {
-	for i := 0; i < len(hits); {
-		first := hits[i].number(uid)
-		last := first
-		for i++; i < len(hits) && hits[i].number(uid) == last+1; i++ {
-			last++
-		}
-		if dst = imapwire.AppendNumber(dst, first); last > first {
-			dst = imapwire.AppendNumber(append(dst, ':'), last)
-		}
-		if i < len(hits) {
-			dst = append(dst, ',')
-		}
+// sortedNumbers returns the numbers of the hits, in their order.
+func sortedNumbers(hits []searchHit, uid bool) []uint32 {
+	nums := make([]uint32, len(hits))
+	for i, h := range hits {
+		nums[i] = h.number(uid)
 	}
-	return dst
+	return nums
 }

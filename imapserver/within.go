@@ -1,8 +1,6 @@
 package imapserver
 
 import (
-	"time"
-
 	"restante/imap"
 	"restante/mailbox"
 )
@@ -20,8 +18,8 @@ var withinExtension = extension{
 
 // withinKey compares the internal date with the time so many seconds ago; both are in Unix time.
 func withinKey(ok func(date, target int64) bool) searchKey {
-	return rowKey(func(k *imap.SearchKey) rowPredicate {
-		target := time.Now().Unix() - k.Size
-		return func(r *mailbox.Row) bool { return ok(r.Date.Unix(), target) }
-	})
+	return func(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
+		target := p.now.Unix() - k.Size
+		return rowCriterion(func(r *mailbox.Row) bool { return ok(r.Date.Unix(), target) }), nil
+	}
 }

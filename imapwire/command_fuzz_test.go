@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strconv"
@@ -233,10 +234,13 @@ func (g *gen) searchKey(depth int) imap.SearchKey {
 		k.Text = g.text()
 	case imap.SearchHeader:
 		k.Name, k.Text = g.text(), g.text()
-	case imap.SearchBefore, imap.SearchOn, imap.SearchSince, imap.SearchSentBefore, imap.SearchSentOn, imap.SearchSentSince:
+	case imap.SearchBefore, imap.SearchOn, imap.SearchSince, imap.SearchSentBefore, imap.SearchSentOn, imap.SearchSentSince,
+		imap.SearchSavedBefore, imap.SearchSavedOn, imap.SearchSavedSince:
 		k.Date = g.day()
 	case imap.SearchLarger, imap.SearchSmaller:
 		k.Size = g.Int64()
+	case imap.SearchOlder, imap.SearchYounger:
+		k.Size = 1 + int64(g.Uint32N(math.MaxUint32))
 	case imap.SearchKeyword, imap.SearchUnkeyword:
 		k.Flag = imap.Flag(g.atom())
 	case imap.SearchUID:
