@@ -12,6 +12,8 @@ const (
 	CapCatenate      Cap = "CATENATE"
 	CapChildren      Cap = "CHILDREN"
 	CapCondStore     Cap = "CONDSTORE"
+	CapContextSearch Cap = "CONTEXT=SEARCH"
+	CapContextSort   Cap = "CONTEXT=SORT"
 	CapCreateSpecial Cap = "CREATE-SPECIAL-USE"
 	CapEnable        Cap = "ENABLE"
 	CapESearch       Cap = "ESEARCH"

@@ -33,6 +33,8 @@ var extensions = []*extension{
 	&withinExtension,
 	&saveDateExtension,
 	&partialExtension,
+	&contextSearchExtension,
+	&contextSortExtension,
 	&moveExtension,
 	&condStoreExtension,
 	&qResyncExtension,

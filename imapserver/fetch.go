@@ -23,7 +23,7 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 		}
 	}
 	c.work.progress, c.work.beforeSending = f.progress, f.seen.finish
-	err = c.eachMessage(f.rows, f.needs&needsSummary != 0, f.message)
+	err = c.eachMessage(c.sel.box, f.rows, f.needs&needsSummary != 0, f.message)
 	c.work.progress, c.work.beforeSending = nil, nil
 	if notMarked := f.seen.finish(); err == nil {
 		err = notMarked

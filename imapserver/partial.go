@@ -31,7 +31,7 @@ var partialExtension = extension{
 }
 
 // checkPartial refuses a second PARTIAL, or ALL beside it (RFC 9394 §3.1).
-func checkPartial(cmd *imapwire.Search) error {
+func checkPartial(_ *conn, cmd *imapwire.Search) error {
 	n := 0
 	for _, o := range cmd.ReturnOptions {
 		if _, ok := o.(*imapwire.Partial); ok {

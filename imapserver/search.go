@@ -21,7 +21,7 @@ func runSearch(c *conn, cmd *imapwire.Search) error {
 	hits, err := c.search(cmd)
 	for _, r := range returns {
 		if r.done != nil {
-			r.done(c, cmd, hits, err)
+			r.done(c, cmd, nil, hits, err)
 		}
 	}
 	switch {
@@ -51,44 +51,55 @@ func (c *conn) answerSearch(cmd *imapwire.Search, hits []searchHit) error {
 	return nil
 }
 
-// search finds the messages that match, in order.
-func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
-	decode, err := textDecoder(cmd.Charset)
-	if err != nil {
-		return nil, err
-	}
-	compiler := searchCompiler{c: c, decode: decode, now: c.s.now()}
-	root, err := compiler.compile(&cmd.Key)
-	if err == nil {
-		err = compiler.check()
-	}
+// search finds the messages of the selected mailbox that match, in order.
+func (c *conn) search(cmd *imapwire.Search) ([]searchHit, error) {
+	p, root, err := c.compileSearch(c.sel, cmd.Charset, &cmd.Key)
 	if err != nil {
 		return nil, err
 	}
 	seen := 0 // messages that have been looked at
 	c.work.progress = func() (int, int) { return seen, c.sel.view.Len() }
 	defer func() { c.work.progress = nil }()
+	return p.find(root, c.sel.view.Rows(), &seen)
+}
+
+// compileSearch compiles the keys of a search in a mailbox.
+func (c *conn) compileSearch(sel *selection, charset string, key *imap.SearchKey) (p *searchCompiler, root criterion, err error) {
+	decode, err := textDecoder(charset)
+	if err != nil {
+		return nil, root, err
+	}
+	p = &searchCompiler{c: c, sel: sel, decode: decode, now: c.s.now()}
+	if root, err = p.compile(key); err == nil {
+		err = p.check()
+	}
+	return p, root, err
+}
+
+// find returns those of the messages that match, in their order. In seen stands the number of the last
+// that has been looked at.
+func (p *searchCompiler) find(root criterion, rows iter.Seq2[imap.SeqNum, *mailbox.Row], seen *int) (hits []searchHit, err error) {
 	cheap, costly := root.split()
 	if costly == nil {
-		m := openMessage{c: c}
-		for seq, r := range c.sel.view.Rows() {
-			if err := compiler.try(cheap); err != nil {
+		m := openMessage{c: p.c}
+		for seq, r := range rows {
+			if err := p.try(cheap); err != nil {
 				return nil, err
 			}
-			m.seq, m.row, seen = seq, *r, int(seq)
+			m.seq, m.row, *seen = seq, *r, int(seq)
 			if ok, err := cheap.match(&m); ok && err == nil {
 				hits = append(hits, searchHit{seq, r.UID})
 			}
 		}
 		return hits, nil
 	}
-	rows, stopped := compiler.rowsThatMatch(cheap)
-	err = c.eachMessage(rows, true, func(m *openMessage) error {
-		if err := compiler.try(costly); err != nil {
+	rows, stopped := p.rowsThatMatch(cheap, rows)
+	err = p.c.eachMessage(p.sel.box, rows, true, func(m *openMessage) error {
+		if err := p.try(costly); err != nil {
 			return err
 		}
 		ok, err := costly.match(m)
-		seen = int(m.seq)
+		*seen = int(m.seq)
 		switch {
 		case errors.Is(err, errSkip):
 			return nil
@@ -100,10 +111,8 @@ func (c *conn) search(cmd *imapwire.Search) (hits []searchHit, err error) {
 	return hits, cmp.Or(*stopped, err)
 }
 
-// rowsThatMatch yields the messages of the session's view that meet a criterion for which their rows
-// are enough; nil: all. When the command is to end it yields no more of them, and stopped says why.
-func (p *searchCompiler) rowsThatMatch(cheap *criterion) (matching iter.Seq2[imap.SeqNum, *mailbox.Row], stopped *error) {
-	rows := p.c.sel.view.Rows()
+// rowsThatMatch yields those of the messages that meet a criterion for which their rows are enough; nil: all. When the command is to end it yields no more of them, and stopped says why.
+func (p *searchCompiler) rowsThatMatch(cheap *criterion, rows iter.Seq2[imap.SeqNum, *mailbox.Row]) (matching iter.Seq2[imap.SeqNum, *mailbox.Row], stopped *error) {
 	stopped = new(error)
 	if cheap == nil {
 		return rows, stopped

@@ -35,8 +35,9 @@ type searchKey func(*searchCompiler, *imap.SearchKey) (criterion, error)
 // searchCompiler compiles the keys of one SEARCH.
 type searchCompiler struct {
 	c      *conn
-	keys   int // how many have been compiled
-	tried  int // how many keys have been tried on messages
+	sel    *selection // the mailbox that is searched
+	keys   int        // how many have been compiled
+	tried  int        // how many keys have been tried on messages
 	fields fieldSearch
 	texts  textSearch
 	decode func(string) (string, error)

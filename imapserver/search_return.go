@@ -12,12 +12,12 @@ type searchReturn struct {
 	// given reports whether a command has the option; nil: when it is among cmd.ReturnOptions.
 	given func(*imapwire.Search) bool
 	// check refuses a command for what it has besides the option.
-	check func(*imapwire.Search) error
+	check func(*conn, *imapwire.Search) error
 	// add adds to the response what the option asks for. Without an option that adds something there
 	// is none.
 	add func(cmd *imapwire.Search, d *imapwire.ESearchData, hits []searchHit)
-	// done is called behind every search, one that has failed too.
-	done func(c *conn, cmd *imapwire.Search, hits []searchHit, err error)
+	// done is called behind every search, one that has failed too; order is that of a SORT.
+	done func(c *conn, cmd *imapwire.Search, order []imap.SortCriterion, hits []searchHit, err error)
 }
 
 // searchHit is a message that was found.
@@ -48,7 +48,7 @@ func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn, err 
 	for _, r := range rows {
 		if isGiven(r.given, cmd, cmd.ReturnOptions, r.name) {
 			if r.check != nil {
-				if err := r.check(cmd); err != nil {
+				if err := r.check(c, cmd); err != nil {
 					return nil, err
 				}
 			}

@@ -13,7 +13,7 @@ var searchResExtension = extension{
 	searchReturns: []searchReturn{{
 		name:  "SAVE",
 		given: returnAsks(func(o *imapwire.SearchReturn) bool { return o.Save }),
-		done: func(c *conn, cmd *imapwire.Search, hits []searchHit, err error) {
+		done: func(c *conn, cmd *imapwire.Search, _ []imap.SortCriterion, hits []searchHit, err error) {
 			c.searchRes = imap.UIDSet{}
 			if err == nil {
 				c.searchRes = savedResult(cmd, hits)

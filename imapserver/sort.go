@@ -42,7 +42,7 @@ func runSort(c *conn, cmd *imapwire.Sort) error {
 	}
 	for _, r := range returns {
 		if r.done != nil {
-			r.done(c, &cmd.Search, hits, err)
+			r.done(c, &cmd.Search, cmd.Criteria, hits, err)
 		}
 	}
 	switch {

@@ -318,6 +318,11 @@ func (g *gen) command() Command {
 		c := &Search{UID: uid, Key: g.searchKey(0)}
 		if g.bool() {
 			c.Return = &SearchReturn{g.bool(), g.bool(), g.bool(), g.bool(), g.bool()}
+			all := []Option{&Update{}, &Context{}, &Partial{1 + g.Uint32N(9), 1 + g.Uint32N(9), g.bool()}}
+			c.ReturnOptions = all[:g.IntN(len(all)+1):len(all)]
+			if len(c.ReturnOptions) == 0 {
+				c.ReturnOptions = nil
+			}
 		}
 		if g.bool() {
 			c.Charset = "X" + g.text()
@@ -342,6 +347,9 @@ func (g *gen) command() Command {
 		return &Copy{uid, g.set(uid), g.mailbox()}
 	case 18:
 		return &Move{uid, g.set(uid), g.mailbox()}
+	}
+	if g.IntN(3) == 0 {
+		return &CancelUpdate{[]string{g.atom(), g.atom()}}
 	}
 	if g.bool() {
 		return &ID{}

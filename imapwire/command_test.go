@@ -206,6 +206,9 @@ var goodCommands = []struct {
 	{"FETCH 1 (PREVIEW PREVIEW (lazy))", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "PREVIEW"}, {Name: "PREVIEW (LAZY)"}}}},
 	{"FETCH 1 PREVIEW (LAZY LAZY)", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "PREVIEW (LAZY)"}}}},
 
+	{"UID SEARCH RETURN (update CONTEXT) ALL", &Search{UID: true, Return: &SearchReturn{}, ReturnOptions: []Option{&Update{}, &Context{}}, Key: imap.All}},
+	{`CANCELUPDATE "a1" "b\\"`, &CancelUpdate{[]string{"a1", `b\`}}},
+
 	{"ID NIL", &ID{}},
 	{"ID ()", &ID{[]imap.Param{}}},
 	{`ID ("name" "x" "version" NIL)`, &ID{[]imap.Param{{Name: "name", Value: "x"}, {Name: "version"}}}},
