@@ -27,6 +27,7 @@ const (
 	CapLoginDisabled Cap = "LOGINDISABLED"
 	CapMove          Cap = "MOVE"
 	CapMultiAppend   Cap = "MULTIAPPEND"
+	CapMultiSearch   Cap = "MULTISEARCH"
 	CapNamespace     Cap = "NAMESPACE"
 	CapObjectID      Cap = "OBJECTID"
 	CapPartial       Cap = "PARTIAL"

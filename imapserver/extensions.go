@@ -35,6 +35,7 @@ var extensions = []*extension{
 	&partialExtension,
 	&contextSearchExtension,
 	&contextSortExtension,
+	&multiSearchExtension,
 	&moveExtension,
 	&condStoreExtension,
 	&qResyncExtension,

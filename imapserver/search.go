@@ -30,7 +30,7 @@ func runSearch(c *conn, cmd *imapwire.Search) error {
 	case cmd.Return == nil && !c.rev2():
 		return c.answerSearch(cmd, hits)
 	}
-	c.answerESearch(cmd, returns, hits)
+	c.answerESearch(c.sel, cmd, &imapwire.ESearchData{Tag: c.tag, UID: cmd.UID}, returns, hits)
 	return nil
 }
 
@@ -44,7 +44,7 @@ func (c *conn) answerSearch(cmd *imapwire.Search, hits []searchHit) error {
 			return err
 		}
 	}
-	if modseq := c.foundModSeq(cmd, hits); modseq != 0 {
+	if modseq := foundModSeq(c.sel, cmd, hits); modseq != 0 {
 		c.out = append(imapwire.AppendNumber(append(c.out, " (MODSEQ "...), modseq), ')')
 	}
 	c.out = append(c.out, "\r\n"...)

@@ -113,6 +113,9 @@ func compileSet(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
 		return rowCriterion(func(r *mailbox.Row) bool { return set.Contains(r.UID) }), nil
 	}
 	result := p.c.searchRes
+	if p.sel != p.c.sel {
+		result = imap.UIDSet{} // it is of the selected mailbox
+	}
 	return rowCriterion(func(r *mailbox.Row) bool { return result.Contains(r.UID) }), nil
 }
 

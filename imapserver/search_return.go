@@ -58,19 +58,18 @@ func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn, err 
 	return returns, nil
 }
 
-// answerESearch is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
-func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits []searchHit) {
-	d := imapwire.ESearchData{Tag: c.tag, UID: cmd.UID}
+// answerESearch completes d, which is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
+func (c *conn) answerESearch(sel *selection, cmd *imapwire.Search, d *imapwire.ESearchData, returns []searchReturn, hits []searchHit) {
 	asked := false
 	for _, r := range returns {
 		if r.add != nil {
-			r.add(cmd, &d, hits)
+			r.add(cmd, d, hits)
 			asked = true
 		}
 	}
 	if asked {
-		c.addFoundModSeq(cmd, &d, hits)
-		c.out = imapwire.AppendESearch(c.out, &d)
+		addFoundModSeq(sel, cmd, d, hits)
+		c.out = imapwire.AppendESearch(c.out, d)
 	}
 }
 

@@ -209,6 +209,11 @@ var goodCommands = []struct {
 	{"UID SEARCH RETURN (update CONTEXT) ALL", &Search{UID: true, Return: &SearchReturn{}, ReturnOptions: []Option{&Update{}, &Context{}}, Key: imap.All}},
 	{`CANCELUPDATE "a1" "b\\"`, &CancelUpdate{[]string{"a1", `b\`}}},
 
+	{"ESEARCH UNSEEN", &MultiSearch{Search: Search{UID: true, Key: imap.Unseen()}}},
+	{"rev2 ESEARCH IN (selected mailboxes \"a\" subtree-one (b c)) RETURN (COUNT) CHARSET UTF-8 ALL", &MultiSearch{
+		Search:  Search{UID: true, Charset: "UTF-8", Return: &SearchReturn{Count: true}, Key: imap.All},
+		Sources: []SearchSource{{Kind: imap.SourceSelected}, {imap.SourceMailboxes, []string{"a"}}, {imap.SourceSubtreeOne, []string{"b", "c"}}}}},
+
 	{"ID NIL", &ID{}},
 	{"ID ()", &ID{[]imap.Param{}}},
 	{`ID ("name" "x" "version" NIL)`, &ID{[]imap.Param{{Name: "name", Value: "x"}, {Name: "version"}}}},
