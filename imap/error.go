@@ -37,6 +37,7 @@ const (
 	CodeNonExistent          Code = "NONEXISTENT"
 	CodeNoPerm               Code = "NOPERM"
 	CodeNotSaved             Code = "NOTSAVED"
+	CodeNoUpdate             Code = "NOUPDATE" // RFC 5267 §4.3.1
 	CodeOverQuota            Code = "OVERQUOTA"
 	CodeParse                Code = "PARSE"
 	CodePermanentFlags       Code = "PERMANENTFLAGS"

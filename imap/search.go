@@ -11,8 +11,8 @@ type SearchKey struct {
 	Name string      // HEADER: the field name
 	Text string      // what BCC, BODY, CC, FROM, HEADER, SUBJECT, TEXT, TO look for; raw text of SearchRaw
 	Flag Flag        // KEYWORD, UNKEYWORD
-	Date time.Time   // BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE: midnight UTC of the day meant
-	Size int64       // LARGER, SMALLER: octets
+	Date time.Time   // BEFORE, ON, SINCE, SENTBEFORE, SENTON, SENTSINCE and those of RFC 8514 §4.3: midnight UTC of the day meant
+	Size int64       // LARGER, SMALLER: octets; OLDER, YOUNGER: seconds
 	Set  NumSet      // SearchSeq: SeqSet or SearchResult; SearchUID: UIDSet or SearchResult
 
 	ModSeq ModSeq // MODSEQ, with the entry's name in Name and its type, "ALL", "PRIV" or "SHARED", in Text
@@ -74,6 +74,18 @@ const SearchModSeq SearchOp = "MODSEQ"
 const (
 	SearchEmailID  SearchOp = "EMAILID"
 	SearchThreadID SearchOp = "THREADID"
+)
+
+// The search keys of RFC 5032 §2, which compare the internal date with the time of the server, and
+// those of RFC 8514 §4.3, which compare when a message came into its mailbox.
+const (
+	SearchOlder   SearchOp = "OLDER"
+	SearchYounger SearchOp = "YOUNGER"
+
+	SearchSavedBefore       SearchOp = "SAVEDBEFORE"
+	SearchSavedOn           SearchOp = "SAVEDON"
+	SearchSavedSince        SearchOp = "SAVEDSINCE"
+	SearchSaveDateSupported SearchOp = "SAVEDATESUPPORTED"
 )
 
 // All matches every message.

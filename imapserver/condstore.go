@@ -106,6 +106,17 @@ func fetchChangedSince(f *fetcher, option imapwire.Option) error {
 	default:
 		isAsked = func(_ imap.SeqNum, uid imap.UID) bool { return f.c.searchRes.Contains(uid) }
 	}
+	if partialOption(f.cmd.Modifiers) != nil { // which has chosen among all messages (RFC 9394 §3.4)
+		rows := f.rows
+		f.rows = func(yield func(imap.SeqNum, *mailbox.Row) bool) {
+			for seq, row := range rows {
+				if row.ModSeq > since && !yield(seq, row) {
+					return
+				}
+			}
+		}
+		return nil
+	}
 	f.rows = func(yield func(imap.SeqNum, *mailbox.Row) bool) {
 		for seq, row := range view.ChangedSince(since) {
 			if isAsked(seq, row.UID) && !yield(seq, row) {
@@ -139,12 +150,12 @@ func asksModSeq(k *imap.SearchKey) bool {
 
 // foundModSeq returns the highest mod-sequence of what a search with the key MODSEQ has found
 // (RFC 7162 §3.1.6); 0: of nothing, or there is no such key.
-func (c *conn) foundModSeq(cmd *imapwire.Search, hits []searchHit) (highest imap.ModSeq) {
+func foundModSeq(sel *selection, cmd *imapwire.Search, hits []searchHit) (highest imap.ModSeq) {
 	if !asksModSeq(&cmd.Key) {
 		return 0
 	}
 	for i := range hits {
-		if _, row, ok := c.sel.view.Find(hits[i].uid); ok {
+		if _, row, ok := sel.view.Find(hits[i].uid); ok {
 			highest = max(highest, row.ModSeq)
 		}
 	}
@@ -153,7 +164,7 @@ func (c *conn) foundModSeq(cmd *imapwire.Search, hits []searchHit) (highest imap
 
 // addFoundModSeq adds the highest mod-sequence of what an answer tells: with MIN or MAX alone, or both,
 // of those, else of all that was found (RFC 4731 §3.2).
-func (c *conn) addFoundModSeq(cmd *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
+func addFoundModSeq(sel *selection, cmd *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
 	told := hits
 	if len(hits) > 0 && d.Items&^(imapwire.ESearchMin|imapwire.ESearchMax) == 0 && d.Items != 0 && len(d.Extra) == 0 {
 		told = nil
@@ -164,7 +175,7 @@ func (c *conn) addFoundModSeq(cmd *imapwire.Search, d *imapwire.ESearchData, hit
 			told = append(told, hits[len(hits)-1])
 		}
 	}
-	if modseq := c.foundModSeq(cmd, told); modseq != 0 {
+	if modseq := foundModSeq(sel, cmd, told); modseq != 0 {
 		d.ModSeq, d.Items = modseq, d.Items|imapwire.ESearchModSeq
 	}
 }

@@ -35,8 +35,8 @@ var esearchExtension = extension{
 			name: "ALL",
 			// Without an option ALL is meant (RFC 9051 §6.4.4).
 			given: func(cmd *imapwire.Search) bool {
-				none := cmd.Return == nil || *cmd.Return == imapwire.SearchReturn{} && len(cmd.ReturnOptions) == 0
-				return none || cmd.Return.All
+				return cmd.Return == nil || cmd.Return.All ||
+					*cmd.Return == imapwire.SearchReturn{} && !slices.ContainsFunc(cmd.ReturnOptions, isNoHint)
 			},
 			add: func(_ *imapwire.Search, d *imapwire.ESearchData, hits []searchHit) {
 				if len(hits) > 0 {
@@ -54,6 +54,9 @@ var esearchExtension = extension{
 	},
 }
 
+// isNoHint reports whether an option asks for anything.
+func isNoHint(o imapwire.Option) bool { return o.Name() != "CONTEXT" }
+
 // addAll adds the numbers of messages, in their order.
 func addAll(d *imapwire.ESearchData, hits []searchHit) {
 	d.Items |= imapwire.ESearchAll
@@ -61,8 +64,5 @@ func addAll(d *imapwire.ESearchData, hits []searchHit) {
 		d.All = hitNumbers(hits, d.UID)
 		return
 	}
-	d.Sorted = make([]uint32, len(hits))
-	for i, h := range hits {
-		d.Sorted[i] = h.number(d.UID)
-	}
+	d.Sorted = sortedNumbers(hits, d.UID)
 }

@@ -23,7 +23,7 @@ func runFetch(c *conn, cmd *imapwire.Fetch) error {
 		}
 	}
 	c.work.progress, c.work.beforeSending = f.progress, f.seen.finish
-	err = c.eachMessage(f.rows, f.needs&needsSummary != 0, f.message)
+	err = c.eachMessage(c.sel.box, f.rows, f.needs&needsSummary != 0, f.message)
 	c.work.progress, c.work.beforeSending = nil, nil
 	if notMarked := f.seen.finish(); err == nil {
 		err = notMarked
@@ -78,11 +78,14 @@ func newFetcher(c *conn, cmd *imapwire.Fetch) (*fetcher, error) {
 			return nil, err
 		}
 	}
-	var err error
+	modifiers, err := partialFirst(cmd.Modifiers)
+	if err != nil {
+		return nil, err
+	}
 	if f.rows, err = c.messagesIn(cmd.Set); err != nil {
 		return nil, err
 	}
-	for _, option := range cmd.Modifiers {
+	for _, option := range modifiers {
 		serve, ok := c.s.features.fetchModifiers[option.Name()]
 		if !ok {
 			return nil, noOption(cmd, option)

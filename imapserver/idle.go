@@ -3,6 +3,7 @@ package imapserver
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"restante/imap"
 	"restante/imapwire"
@@ -27,6 +28,7 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 			return err
 		}
 	}
+	c.work.told = time.Time{} // a client that idles does not wait for the end
 	c.out = append(c.out, "+ idling\r\n"...)
 	if err := c.flush(); err != nil {
 		return err
@@ -74,6 +76,7 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 			<-done
 			return err
 		}
+		c.endTurn() // when nothing was written
 		c.release()
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"restante/store"
 )
 
-// eachMessage calls do for every row, one after the other, with the message's summary when summaries
+// eachMessage calls do for every row of a mailbox, one after the other, with the message's summary when summaries
 // says that it will be needed. It is how FETCH and SEARCH go through a mailbox: summaries are read
 // ahead, in batches that are bounded by their octets.
-func (c *conn) eachMessage(rows iter.Seq2[imap.SeqNum, *mailbox.Row], summaries bool, do func(*openMessage) error) error {
-	m := &openMessage{c: c, box: c.sel.box}
+func (c *conn) eachMessage(box store.Mailbox, rows iter.Seq2[imap.SeqNum, *mailbox.Row], summaries bool, do func(*openMessage) error) error {
+	m := &openMessage{c: c, box: box}
 	defer m.close()
 	if !summaries {
 		for seq, row := range rows {
@@ -26,7 +26,7 @@ func (c *conn) eachMessage(rows iter.Seq2[imap.SeqNum, *mailbox.Row], summaries 
 		}
 		return nil
 	}
-	b := detailsBatch{c: c}
+	b := detailsBatch{c: c, box: box}
 	for seq, row := range rows {
 		b.seqs, b.rows = append(b.seqs, seq), append(b.rows, *row)
 		if len(b.rows) == batchRows {
@@ -48,6 +48,7 @@ const (
 // detailsBatch reads what is kept beside messages.
 type detailsBatch struct {
 	c       *conn
+	box     store.Mailbox
 	seqs    []imap.SeqNum
 	rows    []mailbox.Row
 	buf     []byte
@@ -63,7 +64,7 @@ func (b *detailsBatch) each(m *openMessage, do func(*openMessage) error) error {
 		var n int
 		var err error
 		rows := b.rows[done:]
-		if b.buf, n, err = b.c.sel.box.Details(b.c.ctx, rows, b.buf[:0], batchOctets, b.details); err != nil {
+		if b.buf, n, err = b.box.Details(b.c.ctx, rows, b.buf[:0], batchOctets, b.details); err != nil {
 			return err
 		}
 		for i := range n {

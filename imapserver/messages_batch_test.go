@@ -55,7 +55,7 @@ func TestBatchesAreBoundedByOctets(t *testing.T) {
 				total = 50
 			}
 			seen := uint64(0)
-			err := c.eachMessage(func(yield func(imap.SeqNum, *mailbox.Row) bool) {
+			err := c.eachMessage(c.sel.box, func(yield func(imap.SeqNum, *mailbox.Row) bool) {
 				for ref := range total {
 					if !yield(imap.SeqNum(ref+1), &mailbox.Row{UID: imap.UID(ref + 1), Ref: ref}) {
 						return

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"restante/imap"
 	"restante/mailbox"
@@ -34,11 +35,13 @@ type searchKey func(*searchCompiler, *imap.SearchKey) (criterion, error)
 // searchCompiler compiles the keys of one SEARCH.
 type searchCompiler struct {
 	c      *conn
-	keys   int // how many have been compiled
-	tried  int // how many keys have been tried on messages
+	sel    *selection // the mailbox that is searched
+	keys   int        // how many have been compiled
+	tried  int        // how many keys have been tried on messages
 	fields fieldSearch
 	texts  textSearch
 	decode func(string) (string, error)
+	now    time.Time // OLDER and YOUNGER count from
 }
 
 // compile returns the criterion of a key (RFC 9051 §6.4.4).

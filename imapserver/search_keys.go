@@ -80,7 +80,7 @@ func hasBit(bit mailbox.FlagBits, want bool) rowPredicate {
 // has no bit: no message carries it.
 func keywordKey(want bool) searchKey {
 	return func(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
-		view := p.c.sel.view
+		view := p.sel.view
 		asked := view.Known(k.Flag)
 		if asked.Far == (mailbox.FarBits{}) {
 			return rowCriterion(hasBit(asked.Bits, want)), nil
@@ -92,7 +92,7 @@ func keywordKey(want bool) searchKey {
 // recentKey asks whether a message is \Recent in this session.
 func recentKey(f func(recent bool, r *mailbox.Row) bool) searchKey {
 	return func(p *searchCompiler, _ *imap.SearchKey) (criterion, error) {
-		recent := p.c.sel.recent
+		recent := p.sel.recent
 		return rowCriterion(func(r *mailbox.Row) bool { return f(recent.Contains(r.UID), r) }), nil
 	}
 }
@@ -100,7 +100,7 @@ func recentKey(f func(recent bool, r *mailbox.Row) bool) searchKey {
 // compileSet is a key that names messages by number. Numbers that do not exist match nothing:
 // clients give "1:*" without looking whether the mailbox is empty.
 func compileSet(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
-	view := p.c.sel.view
+	view := p.sel.view
 	switch set := k.Set.(type) {
 	case imap.SeqSet:
 		if p.c.uidOnly() {
@@ -113,6 +113,9 @@ func compileSet(p *searchCompiler, k *imap.SearchKey) (criterion, error) {
 		return rowCriterion(func(r *mailbox.Row) bool { return set.Contains(r.UID) }), nil
 	}
 	result := p.c.searchRes
+	if p.sel != p.c.sel {
+		result = imap.UIDSet{} // it is of the selected mailbox
+	}
 	return rowCriterion(func(r *mailbox.Row) bool { return result.Contains(r.UID) }), nil
 }
 

@@ -11,11 +11,13 @@ type searchReturn struct {
 	name string
 	// given reports whether a command has the option; nil: when it is among cmd.ReturnOptions.
 	given func(*imapwire.Search) bool
+	// check refuses a command for what it has besides the option.
+	check func(*conn, *imapwire.Search) error
 	// add adds to the response what the option asks for. Without an option that adds something there
 	// is none.
 	add func(cmd *imapwire.Search, d *imapwire.ESearchData, hits []searchHit)
-	// done is called behind every search, one that has failed too.
-	done func(c *conn, cmd *imapwire.Search, hits []searchHit, err error)
+	// done is called behind every search, one that has failed too; order is that of a SORT.
+	done func(c *conn, cmd *imapwire.Search, order []imap.SortCriterion, hits []searchHit, err error)
 }
 
 // searchHit is a message that was found.
@@ -45,25 +47,29 @@ func (c *conn) searchReturns(cmd *imapwire.Search) (returns []searchReturn, err 
 	}
 	for _, r := range rows {
 		if isGiven(r.given, cmd, cmd.ReturnOptions, r.name) {
+			if r.check != nil {
+				if err := r.check(c, cmd); err != nil {
+					return nil, err
+				}
+			}
 			returns = append(returns, r)
 		}
 	}
 	return returns, nil
 }
 
-// answerESearch is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
-func (c *conn) answerESearch(cmd *imapwire.Search, returns []searchReturn, hits []searchHit) {
-	d := imapwire.ESearchData{Tag: c.tag, UID: cmd.UID}
+// answerESearch completes d, which is the answer of IMAP4rev2 and to RETURN (RFC 9051 §7.3.4).
+func (c *conn) answerESearch(sel *selection, cmd *imapwire.Search, d *imapwire.ESearchData, returns []searchReturn, hits []searchHit) {
 	asked := false
 	for _, r := range returns {
 		if r.add != nil {
-			r.add(cmd, &d, hits)
+			r.add(cmd, d, hits)
 			asked = true
 		}
 	}
 	if asked {
-		c.addFoundModSeq(cmd, &d, hits)
-		c.out = imapwire.AppendESearch(c.out, &d)
+		addFoundModSeq(sel, cmd, d, hits)
+		c.out = imapwire.AppendESearch(c.out, d)
 	}
 }
 
@@ -85,4 +91,13 @@ func hitUIDs(hits []searchHit) imap.UIDSet {
 		uids[i] = hits[i].uid
 	}
 	return imap.UIDs(uids...)
+}
+
+// sortedNumbers returns the numbers of the hits, in their order.
+func sortedNumbers(hits []searchHit, uid bool) []uint32 {
+	nums := make([]uint32, len(hits))
+	for i, h := range hits {
+		nums[i] = h.number(uid)
+	}
+	return nums
 }

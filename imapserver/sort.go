@@ -42,7 +42,7 @@ func runSort(c *conn, cmd *imapwire.Sort) error {
 	}
 	for _, r := range returns {
 		if r.done != nil {
-			r.done(c, &cmd.Search, hits, err)
+			r.done(c, &cmd.Search, cmd.Criteria, hits, err)
 		}
 	}
 	switch {
@@ -51,7 +51,7 @@ func runSort(c *conn, cmd *imapwire.Sort) error {
 	case cmd.Return == nil:
 		return c.answerSort(cmd, hits)
 	}
-	c.answerESearch(&cmd.Search, returns, hits)
+	c.answerESearch(c.sel, &cmd.Search, &imapwire.ESearchData{Tag: c.tag, UID: cmd.UID}, returns, hits)
 	return nil
 }
 
@@ -65,7 +65,7 @@ func (c *conn) answerSort(cmd *imapwire.Sort, hits []searchHit) error {
 			return err
 		}
 	}
-	if modseq := c.foundModSeq(&cmd.Search, hits); modseq != 0 { // RFC 7162 §3.1.6
+	if modseq := foundModSeq(c.sel, &cmd.Search, hits); modseq != 0 { // RFC 7162 §3.1.6
 		c.out = append(imapwire.AppendNumber(append(c.out, " (MODSEQ "...), modseq), ')')
 	}
 	c.out = append(c.out, "\r\n"...)

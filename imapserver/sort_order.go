@@ -55,8 +55,7 @@ func newSorter(c *conn, criteria []imap.SortCriterion) (*sorter, error) {
 
 // sort returns messages, which are in the order of the mailbox, in that of the criteria.
 func (s *sorter) sort(hits []searchHit) ([]searchHit, error) {
-	needsSummary := slices.ContainsFunc(s.keys, func(k sortKey) bool { return k.needsSummary })
-	if err := s.c.eachMessage(s.c.rowsOf(hits), needsSummary, s.add); err != nil {
+	if err := s.c.eachMessage(s.c.sel.box, s.c.rowsOf(hits), s.needsSummary(), s.add); err != nil {
 		return nil, err
 	}
 	type item struct {
@@ -135,3 +134,32 @@ func (s *sorter) compare(a, b int) int {
 }
 
 func (s *sorter) text(v *sortValue) []byte { return s.texts[v.from : v.from+v.length] }
+
+// place returns where a message belongs among others that are sorted. It reads some of those.
+func (s *sorter) place(uid imap.UID, sorted []imap.UID) (at int, err error) {
+	s.values, s.texts = s.values[:0], s.texts[:0]
+	if err := s.load(uid); err != nil {
+		return 0, err
+	}
+	values, texts := len(s.values), len(s.texts)
+	at, _ = slices.BinarySearchFunc(sorted, uid, func(other, uid imap.UID) int {
+		if err != nil {
+			return 0
+		}
+		s.values, s.texts = s.values[:values], s.texts[:texts]
+		if err = s.load(other); err != nil {
+			return 0
+		}
+		return cmp.Or(s.compare(1, 0), cmp.Compare(other, uid))
+	})
+	return at, err
+}
+
+// load adds the values of one message.
+func (s *sorter) load(uid imap.UID) error {
+	return s.c.eachMessage(s.c.sel.box, s.c.sel.view.RowsByUID(imap.UIDs(uid)), s.needsSummary(), s.add)
+}
+
+func (s *sorter) needsSummary() bool {
+	return slices.ContainsFunc(s.keys, func(k sortKey) bool { return k.needsSummary })
+}

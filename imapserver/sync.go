@@ -22,6 +22,8 @@ type selection struct {
 	told imap.ModSeq
 	// vanished says that the running command has told of removed messages by VANISHED.
 	vanished bool
+	// contexts are the searches whose changes the client is told.
+	contexts []*searchContext
 
 	flagText flagTexts // for the keywords of view
 }
@@ -88,6 +90,7 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 		sel.told = next.HighestModSeq
 	}
 
+	c.tellGone(d.Expunged, last)
 	if err := c.appendExpunged(d.Expunged); err != nil {
 		return err
 	}
@@ -120,7 +123,7 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 			return err
 		}
 	}
-	return nil
+	return c.tellContexts(&d)
 }
 
 // appendExpunged tells that messages are gone, by EXPUNGE or by VANISHED (RFC 7162 §3.2.10.2,

@@ -45,7 +45,7 @@ func runThread(c *conn, cmd *imapwire.Thread) error {
 		return err
 	}
 	t := newThreader(c, algorithm, hits)
-	if err := c.eachMessage(c.rowsOf(hits), true, t.add); err != nil {
+	if err := c.eachMessage(c.sel.box, c.rowsOf(hits), true, t.add); err != nil {
 		return err
 	}
 	heads := algorithm.build(t)

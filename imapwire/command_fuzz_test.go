@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"reflect"
 	"strconv"
@@ -233,10 +234,13 @@ func (g *gen) searchKey(depth int) imap.SearchKey {
 		k.Text = g.text()
 	case imap.SearchHeader:
 		k.Name, k.Text = g.text(), g.text()
-	case imap.SearchBefore, imap.SearchOn, imap.SearchSince, imap.SearchSentBefore, imap.SearchSentOn, imap.SearchSentSince:
+	case imap.SearchBefore, imap.SearchOn, imap.SearchSince, imap.SearchSentBefore, imap.SearchSentOn, imap.SearchSentSince,
+		imap.SearchSavedBefore, imap.SearchSavedOn, imap.SearchSavedSince:
 		k.Date = g.day()
 	case imap.SearchLarger, imap.SearchSmaller:
 		k.Size = g.Int64()
+	case imap.SearchOlder, imap.SearchYounger:
+		k.Size = 1 + int64(g.Uint32N(math.MaxUint32))
 	case imap.SearchKeyword, imap.SearchUnkeyword:
 		k.Flag = imap.Flag(g.atom())
 	case imap.SearchUID:
@@ -314,6 +318,11 @@ func (g *gen) command() Command {
 		c := &Search{UID: uid, Key: g.searchKey(0)}
 		if g.bool() {
 			c.Return = &SearchReturn{g.bool(), g.bool(), g.bool(), g.bool(), g.bool()}
+			all := []Option{&Update{}, &Context{}, &Partial{1 + g.Uint32N(9), 1 + g.Uint32N(9), g.bool()}}
+			c.ReturnOptions = all[:g.IntN(len(all)+1):len(all)]
+			if len(c.ReturnOptions) == 0 {
+				c.ReturnOptions = nil
+			}
 		}
 		if g.bool() {
 			c.Charset = "X" + g.text()
@@ -338,6 +347,9 @@ func (g *gen) command() Command {
 		return &Copy{uid, g.set(uid), g.mailbox()}
 	case 18:
 		return &Move{uid, g.set(uid), g.mailbox()}
+	}
+	if g.IntN(3) == 0 {
+		return &CancelUpdate{[]string{g.atom(), g.atom()}}
 	}
 	if g.bool() {
 		return &ID{}

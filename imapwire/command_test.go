@@ -184,6 +184,12 @@ var goodCommands = []struct {
 	}}},
 
 	{"SEARCH ALL", &Search{Key: imap.All}},
+	{"SEARCH OLDER 4294967295 younger 1", &Search{Key: imap.And(imap.SearchKey{Op: imap.SearchOlder, Size: 1<<32 - 1}, imap.SearchKey{Op: imap.SearchYounger, Size: 1})}},
+	{"SEARCH SAVEDATESUPPORTED", &Search{Key: imap.SearchKey{Op: imap.SearchSaveDateSupported}}},
+	{"SEARCH SAVEDON 1-Jan-2026", &Search{Key: imap.SearchKey{Op: imap.SearchSavedOn, Date: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}}},
+	{"SEARCH RETURN (MIN PARTIAL -1:-100) ALL", &Search{Return: &SearchReturn{Min: true}, ReturnOptions: []Option{&Partial{1, 100, true}}, Key: imap.All}},
+	{"UID FETCH 1:* FLAGS (PARTIAL 500:4)", &Fetch{UID: true, Set: uids("1:*"), Items: []imap.FetchItem{imap.FetchFlags}, Modifiers: []Option{&Partial{500, 4, false}}}},
+	{"FETCH 1 SAVEDATE", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "SAVEDATE"}}}},
 	{`SEARCH FLAGGED SINCE 1-Feb-1994 NOT FROM "Smith"`, &Search{Key: imap.And(imap.HasFlag(imap.Flagged),
 		imap.Since(date(1994, 2, 1)), imap.Not(imap.From("Smith")))}},
 	{"SEARCH CHARSET UTF-8 TEXT {6}\r\nмат", &Search{Charset: "UTF-8", Key: imap.Text("мат")}},
@@ -209,6 +215,14 @@ var goodCommands = []struct {
 	{"UID THREAD REFS UTF-8 ALL", &Thread{UID: true, Algorithm: imap.ThreadRefs, Charset: "UTF-8", Key: imap.All}},
 	{"FETCH 1 (PREVIEW PREVIEW (lazy))", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "PREVIEW"}, {Name: "PREVIEW (LAZY)"}}}},
 	{"FETCH 1 PREVIEW (LAZY LAZY)", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "PREVIEW (LAZY)"}}}},
+
+	{"UID SEARCH RETURN (update CONTEXT) ALL", &Search{UID: true, Return: &SearchReturn{}, ReturnOptions: []Option{&Update{}, &Context{}}, Key: imap.All}},
+	{`CANCELUPDATE "a1" "b\\"`, &CancelUpdate{[]string{"a1", `b\`}}},
+
+	{"ESEARCH UNSEEN", &MultiSearch{Search: Search{UID: true, Key: imap.Unseen()}}},
+	{"rev2 ESEARCH IN (selected mailboxes \"a\" subtree-one (b c)) RETURN (COUNT) CHARSET UTF-8 ALL", &MultiSearch{
+		Search:  Search{UID: true, Charset: "UTF-8", Return: &SearchReturn{Count: true}, Key: imap.All},
+		Sources: []SearchSource{{Kind: imap.SourceSelected}, {imap.SourceMailboxes, []string{"a"}}, {imap.SourceSubtreeOne, []string{"b", "c"}}}}},
 
 	{"ID NIL", &ID{}},
 	{"ID ()", &ID{[]imap.Param{}}},
@@ -348,6 +362,8 @@ var badCommands = []struct{ production, in string }{
 	{"section-binary", "a FETCH 1 BINARY[|HEADER]"}, {"section-binary", "a FETCH 1 BINARY[1.|MIME]"}, {"command", "a FETCH 1 BINARY.SIZE[1]|<0.1>"},
 	{"partial", "a FETCH 1 BODY[]<0.|0>"}, {"partial", "a FETCH 1 BODY[]<|.1>"}, {"partial", "a FETCH 1 BODY[]<0|>"}, {"partial", "a FETCH 1 BODY[]<0.1|"},
 
+	{"nz-number", "a SEARCH OLDER |0"}, {"date", "a SEARCH SAVEDSINCE |x"}, {"partial-range", "a SEARCH RETURN (PARTIAL |0:1) ALL"},
+	{"partial-range", "a SEARCH RETURN (PARTIAL -1:|2) ALL"}, {"partial-range", "a FETCH 1 FLAGS (PARTIAL 1:|*)"},
 	{"search-key", "a SEARCH |"}, {"search-key", "a SEARCH |FOO"}, {"search-key", "a SEARCH ALL |"}, {"search-key", "a SEARCH (|)"},
 	{"search-key", "a SEARCH (ALL|"}, {"search-key", "a SEARCH NOT|"}, {"search-key", "a SEARCH OR ALL|"}, {"search-key", "a SEARCH FROM|"},
 	{"search-key", "a SEARCH FROM |"}, {"date", "a SEARCH SINCE |31-Apr-2026"}, {"date", "a SEARCH SINCE |x"}, {"date", "a SEARCH SINCE 1-Jan-26|"},

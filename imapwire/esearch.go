@@ -14,6 +14,11 @@ type ESearchData struct {
 	All    imap.NumSet // a UIDSet when UID, else a SeqSet; nil when nothing matches
 	Sorted []uint32    // ALL in the place of All, for AppendESearch: in an order of its own (RFC 5267 §3.2)
 	ModSeq imap.ModSeq
+	// Mailbox and UIDValidity tell which mailbox was searched (RFC 7377 §2.1); "" when the server did not say.
+	Mailbox     string
+	UIDValidity uint32
+	UTF8        bool // for AppendESearch: Mailbox is sent in UTF-8, not in modified UTF-7
+
 	Values imap.Values    // return data of extensions
 	Extra  []imap.RawItem // return data that no file registers
 }
@@ -157,7 +162,12 @@ func (p *scanner) esearchModSeq(d *ESearchData) bool {
 func AppendESearch(dst []byte, d *ESearchData) []byte {
 	dst = append(dst, "* ESEARCH"...)
 	if d.Tag != "" {
-		dst = append(AppendString(append(dst, " (TAG "...), d.Tag), ')')
+		dst = AppendString(append(dst, " (TAG "...), d.Tag)
+		if d.Mailbox != "" {
+			dst = AppendMailbox(append(dst, " MAILBOX "...), d.Mailbox, d.UTF8)
+			dst = AppendNumber(append(dst, " UIDVALIDITY "...), d.UIDValidity)
+		}
+		dst = append(dst, ')')
 	}
 	if d.UID {
 		dst = append(dst, " UID"...)

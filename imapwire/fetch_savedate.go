@@ -2,7 +2,7 @@ package imapwire
 
 import "restante/imap"
 
-func init() { fetchItems.add("SAVEDATE", fetchItem{value: (*scanner).saveDate}) }
+func init() { fetchItems.add("SAVEDATE", fetchItem{ask: plainItem, value: (*scanner).saveDate}) }
 
 // saveDate parses SAVEDATE (RFC 8514 §4.2); NIL is unknown, and leaves the time zero.
 func (p *scanner) saveDate(d *FetchData, _ string) bool {

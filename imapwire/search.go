@@ -67,7 +67,13 @@ func (c *Search) appendReturn(e *Encoder) {
 func parseSearch(l *lexer, uid bool) Command {
 	c := &Search{UID: uid}
 	l.sp("search")
-	c.parseReturn(l, "search")
+	c.parseProgram(l, "search")
+	return c
+}
+
+// parseProgram parses what follows the name of SEARCH.
+func (c *Search) parseProgram(l *lexer, production string) {
+	c.parseReturn(l, production)
 	if l.keyword("CHARSET") {
 		l.sp("search-program")
 		start := l.pos
@@ -77,7 +83,6 @@ func parseSearch(l *lexer, uid bool) Command {
 		l.sp("search-program")
 	}
 	c.Key = l.searchKeys()
-	return c
 }
 
 // parseReturn parses the result options, if there are any, and the space behind them:

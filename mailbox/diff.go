@@ -61,6 +61,25 @@ func (d *Delta) Changed() iter.Seq[Changed] {
 	}
 }
 
+// Unchanged reports whether no message has other flags.
+func (d *Delta) Unchanged() bool { return len(d.changed) == 0 }
+
+// Rows yields the messages that have changed or are new, in order, in the new version.
+func (d *Delta) Rows() iter.Seq2[imap.SeqNum, *Row] {
+	return func(yield func(imap.SeqNum, *Row) bool) {
+		for x := range d.Changed() {
+			if !yield(x.Seq, x.Row) {
+				return
+			}
+		}
+		for i := range d.Added {
+			if !yield(d.Added[i].Seq, &d.Added[i].Row) {
+				return
+			}
+		}
+	}
+}
+
 // same reports whether two chunks share all their rows.
 func same(a, b *chunk) bool {
 	return len(a.rows) == len(b.rows) && &a.rows[0] == &b.rows[0]

@@ -39,6 +39,9 @@ func (d Date) Time() time.Time {
 	return time.Unix(int64(d)>>zoneBits, 0).In(time.FixedZone("", offset))
 }
 
+// Unix returns the seconds since 1970.
+func (d Date) Unix() int64 { return int64(d) >> zoneBits }
+
 // Day numbers the day that the date names in its zone: days since 1970, which begins with day 0.
 func (d Date) Day() int64 {
 	written := int64(d)>>zoneBits + (int64(d)&(1<<zoneBits-1)-zoneBias)*60
@@ -71,4 +74,9 @@ func (s Saved) Time() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return time.Unix(int64(s)+savedEpoch, 0).UTC(), true
+}
+
+// Day numbers the day in UTC as Date.Day does; false when it is not known.
+func (s Saved) Day() (int64, bool) {
+	return (int64(s) + savedEpoch) / secondsOfDay, s != 0
 }
