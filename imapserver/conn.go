@@ -55,6 +55,8 @@ type conn struct {
 	addr netip.Addr
 	tls  *tls.ConnectionState // nil without TLS
 
+	preauth *store.User // who is known from the beginning; nil: whoever logs in
+
 	out      []byte // what is not written yet; nil while idle
 	flushes  int    // how often out was written
 	writeErr error  // the first error of a write; nothing is written after it
@@ -251,11 +253,6 @@ func (e protocolError) Is(target error) bool { return target == errProtocol }
 func (c *conn) bye(code imap.Code, text string) {
 	c.out = imapwire.AppendStatusResponse(c.out, "*", "BYE", code, "", text)
 	c.flush()
-}
-
-// greet sends the greeting (RFC 9051 §7.1).
-func (c *conn) greet() {
-	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeCapability, c.capabilities(), "Restante ready")
 }
 
 // command reads and answers one command. It returns an error when the connection must end.

@@ -196,31 +196,40 @@ func (s *Server) track(l net.Listener, add bool) bool {
 
 // start runs a connection in a goroutine of its own.
 func (s *Server) start(nc net.Conn, implicitTLS bool) {
+	if c, tooMany := s.admit(nc); c != nil {
+		go s.run(c, tooMany, implicitTLS)
+	}
+}
+
+// admit counts a new connection, which is then to be run. tooMany says that there are too many from its
+// address. Once the server is closed there is no connection.
+func (s *Server) admit(nc net.Conn) (c *conn, tooMany bool) {
 	addr := remoteAddr(nc)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.closed {
 		nc.Close()
-		return
+		return nil, false
 	}
 	s.mu.lastID++
-	c := newConn(s, nc, s.mu.lastID, addr)
 	s.mu.perAddr[addr]++
-	tooMany := s.mu.perAddr[addr] > s.limits.ConnsPerAddr
 	s.conns.Add(1)
-	go func() {
-		defer s.conns.Done()
-		defer s.leaveAddr(addr)
-		if tooMany {
-			c.refuse(implicitTLS)
-			return
-		}
-		if s.Observer != nil {
-			s.Observer.ConnOpened()
-			defer s.Observer.ConnClosed()
-		}
-		c.serve(implicitTLS)
-	}()
+	return newConn(s, nc, s.mu.lastID, addr), s.mu.perAddr[addr] > s.limits.ConnsPerAddr
+}
+
+// run runs a connection that was admitted, to its end.
+func (s *Server) run(c *conn, tooMany, implicitTLS bool) {
+	defer s.conns.Done()
+	defer s.leaveAddr(c.addr)
+	if tooMany {
+		c.refuse(implicitTLS)
+		return
+	}
+	if s.Observer != nil {
+		s.Observer.ConnOpened()
+		defer s.Observer.ConnClosed()
+	}
+	c.serve(implicitTLS)
 }
 
 func (s *Server) leaveAddr(addr netip.Addr) {

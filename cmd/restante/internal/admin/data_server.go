@@ -58,19 +58,37 @@ func serveData(ctx context.Context, c *config.Server, log *slog.Logger) (stop fu
 	if err != nil {
 		return nil, err
 	}
-	l, err := Listen(filepath.Join(c.Data, SocketName))
+	serving, err := serveFolder(api, c.Data)
+	if err != nil {
+		return nil, err
+	}
+	return serving.Close, nil
+}
+
+// serveFolder answers on the socket of a data folder until the API is closed. In case of an error it
+// closes the store.
+func serveFolder(api *storeAPI, dir string) (API, error) {
+	l, err := Listen(filepath.Join(dir, SocketName))
 	if err != nil {
 		return nil, errors.Join(err, api.Close())
 	}
 	// Whoever asks is told of every error.
-	s := &http.Server{Handler: Handler(api, slog.New(slog.DiscardHandler))}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	return func() error {
-		s.Shutdown(context.Background())
-		<-done
-		return api.Close()
-	}, nil
+	s := &servingAPI{storeAPI: api, http: &http.Server{Handler: Handler(api, slog.New(slog.DiscardHandler))}, done: make(chan error, 1)}
+	go func() { s.done <- s.http.Serve(l) }()
+	return s, nil
+}
+
+// servingAPI is an API that answers on the socket of its folder too.
+type servingAPI struct {
+	*storeAPI
+	http *http.Server
+	done chan error
+}
+
+func (s *servingAPI) Close() error {
+	s.http.Shutdown(context.Background())
+	<-s.done
+	return s.storeAPI.Close()
 }
 
 // ownersAPI asks a data server, which ends when it is closed.

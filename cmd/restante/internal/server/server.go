@@ -106,7 +106,6 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	s.admin = admin.New(s.store, authenticator)
 	if s.hostname = c.Hostname; s.hostname == "" {
 		s.hostname, _ = os.Hostname()
 	}
@@ -124,8 +123,9 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 	mail := gate.New(s.store, gate.Owners)
 	s.imap = &imapserver.Server{
 		Mail: mail, Auth: authenticator, TLS: s.certificates.config(), AllowPlaintext: c.AllowPlaintext,
-		Limits: imapLimits(c.Limits), Log: log, Observer: m, Version: version,
+		Limits: admin.IMAPLimits(c.Limits), Log: log, Observer: m, Version: version,
 	}
+	s.admin = admin.New(s.store, authenticator, s.imap)
 	s.lmtp = &lmtp.Server{
 		Users: s.store, Mail: mail, Name: s.hostname, Domains: c.Domains, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
 		Log: log, Observer: m,
