@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"restante/auth/sasl"
 	"restante/store"
 )
 
@@ -106,12 +107,11 @@ func (a *Authenticator) newDummy() ([]byte, error) {
 	h := argonHash{params: a.params, salt: make([]byte, 16), hash: make([]byte, 32)}
 	rand.Read(h.salt)
 	rand.Read(h.hash)
-	keys := a.fakeKeys("")
-	return json.Marshal(secret{
-		Version:  1,
-		Argon2id: h.String(),
-		SCRAM:    &scramJSON{keys.Iterations, keys.Salt, keys.StoredKey, keys.ServerKey},
-	})
+	scram := scramSecrets{SHA256: newSCRAMJSON(a.fakeKeys(sasl.SCRAMSHA256, ""))}
+	if a.params.SCRAMSHA1 {
+		scram.SHA1 = newSCRAMJSON(a.fakeKeys(sasl.SCRAMSHA1, ""))
+	}
+	return json.Marshal(secret{1, h.String(), scram})
 }
 
 // Password checks a user's password. remote is the client's address, or the zero Addr for a
@@ -195,6 +195,11 @@ func (a *Authenticator) renew(ctx context.Context, user store.User, password str
 		return
 	}
 	a.log.Info("secret renewed", "user", user.Name)
+}
+
+// NewSecret is NewSecret with the Authenticator's Params.
+func (a *Authenticator) NewSecret(password string) ([]byte, error) {
+	return NewSecret(password, a.params)
 }
 
 // SetPassword replaces a user's password. A server that runs must change passwords here and not

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
 	"net/netip"
 	"strings"
@@ -25,10 +26,16 @@ type Conn struct {
 // Mechanisms returns the SASL mechanisms to offer on a connection, strongest first.
 func (a *Authenticator) Mechanisms(c Conn) []string {
 	var ms []string
-	if c.Binding != nil && c.Binding(sasl.BindingExporter) != nil {
+	if sasl.CanBind(c.Binding) {
 		ms = append(ms, sasl.SCRAMSHA256Plus)
+		if a.params.SCRAMSHA1 {
+			ms = append(ms, sasl.SCRAMSHA1Plus)
+		}
 	}
 	ms = append(ms, sasl.SCRAMSHA256)
+	if a.params.SCRAMSHA1 {
+		ms = append(ms, sasl.SCRAMSHA1)
+	}
 	if c.Plaintext {
 		ms = append(ms, "PLAIN", "LOGIN")
 	}
@@ -78,12 +85,12 @@ func (a *Authenticator) Server(ctx context.Context, mechanism string, c Conn) (*
 			return err
 		})
 	default:
-		s := &scramExchange{a: a, ctx: ctx, e: e, remote: c.Remote}
+		s := &scramExchange{a: a, ctx: ctx, e: e, remote: c.Remote, mechanism: mechanism}
 		e.Server = sasl.NewSCRAM(sasl.SCRAMOptions{
-			Plus:     mechanism == sasl.SCRAMSHA256Plus,
-			Binding:  c.Binding,
-			Keys:     s.keys,
-			Verified: s.verified,
+			Mechanism: mechanism,
+			Binding:   c.Binding,
+			Keys:      s.keys,
+			Verified:  s.verified,
 		})
 	}
 	return e, nil
@@ -100,10 +107,11 @@ func (e *Exchange) authorize(authz string) error {
 }
 
 type scramExchange struct {
-	a      *Authenticator
-	ctx    context.Context
-	e      *Exchange
-	remote netip.Addr
+	a         *Authenticator
+	ctx       context.Context
+	e         *Exchange
+	remote    netip.Addr
+	mechanism string
 
 	name  string // canonical
 	user  store.User
@@ -121,8 +129,9 @@ func (s *scramExchange) keys(name string) (sasl.Keys, error) {
 	if known {
 		stored = user.Secret
 	}
-	fake := s.a.fakeKeys(s.name)
-	_, real, err := parseSecret(stored)
+	fake := s.a.fakeKeys(s.mechanism, s.name)
+	_, scram, err := parseSecret(stored)
+	real := scram.of(s.mechanism)
 	if known && err != nil {
 		s.a.log.Error("stored secret is damaged", "user", user.Name)
 	}
@@ -154,11 +163,15 @@ func (s *scramExchange) verified(authz, _ string, ok bool) error {
 	return s.e.authorize(authz)
 }
 
-// fakeKeys are keys of which nobody knows the password, always the same for one name.
-func (a *Authenticator) fakeKeys(canonical string) sasl.Keys {
+// fakeKeys are keys of which nobody knows the password, always the same for one mechanism and name.
+func (a *Authenticator) fakeKeys(mechanism, canonical string) sasl.Keys {
+	prefix, octets := "", sha256.Size
+	if isSHA1(mechanism) {
+		prefix, octets = "sha-1 ", sha1.Size
+	}
 	derive := func(what string) []byte {
 		mac := hmac.New(sha256.New, a.key)
-		mac.Write([]byte(what))
+		mac.Write([]byte(prefix + what))
 		mac.Write([]byte{0})
 		mac.Write([]byte(canonical))
 		return mac.Sum(nil)
@@ -166,7 +179,7 @@ func (a *Authenticator) fakeKeys(canonical string) sasl.Keys {
 	return sasl.Keys{
 		Salt:       derive("salt")[:16],
 		Iterations: a.params.Iterations,
-		StoredKey:  derive("stored"),
-		ServerKey:  derive("server"),
+		StoredKey:  derive("stored")[:octets],
+		ServerKey:  derive("server")[:octets],
 	}
 }

@@ -31,7 +31,7 @@ var authenticateExtension = extension{
 func (c *conn) authConn() auth.Conn {
 	conn := auth.Conn{Remote: c.addr, Plaintext: c.passwordAllowed()}
 	if c.tls != nil {
-		conn.Binding = sasl.ServerBinding(c.tls, nil)
+		conn.Binding = sasl.ServerBinding(c.tls, c.shown)
 	}
 	return conn
 }

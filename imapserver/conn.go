@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -55,7 +56,8 @@ type conn struct {
 	addr netip.Addr
 	tls  *tls.ConnectionState // nil without TLS
 
-	preauth *store.User // who is known from the beginning; nil: whoever logs in
+	shown   *x509.Certificate // the server's own; nil without TLS, or in a session that was resumed
+	preauth *store.User       // who is known from the beginning; nil: whoever logs in
 
 	out      []byte // what is not written yet; nil while idle
 	flushes  int    // how often out was written

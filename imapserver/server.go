@@ -91,6 +91,7 @@ type Server struct {
 	once     sync.Once
 	features *features
 	limits   Limits
+	tls      *tls.Config // TLS, which keeps what it shows
 	log      *slog.Logger
 	ctx      context.Context // ends when connections are to end
 	cancel   context.CancelFunc
@@ -124,6 +125,7 @@ func (s *Server) init() {
 		}
 		s.features = newFeatures(s.extensions)
 		s.limits = s.Limits.withDefaults()
+		s.tls = keepingShown(s.TLS)
 		s.log = s.Log
 		if s.log == nil {
 			s.log = slog.New(slog.DiscardHandler)

@@ -45,6 +45,12 @@ func greeted(t testing.TB, nc net.Conn, prefix string) *wire {
 	return w
 }
 
+// resumeWire is for a connection on which there is no greeting to come.
+func resumeWire(t testing.TB, nc net.Conn) *wire {
+	t.Cleanup(func() { nc.Close() })
+	return &wire{t: t, nc: nc, r: bufio.NewReader(nc)}
+}
+
 // dialUser connects and logs in.
 func dialUser(t testing.TB, ts *testServer, user transcript.Target) *wire {
 	t.Helper()

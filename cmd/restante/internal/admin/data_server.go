@@ -49,6 +49,7 @@ func newDataServer() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&c.Data, "data", "", "")
 	cmd.Flags().IntVar(&c.Limits.History, "history", 0, "")
+	cmd.Flags().BoolVar(&c.SCRAMSHA1, "scram-sha-1", false, "")
 	return cmd
 }
 
@@ -113,7 +114,8 @@ func openAsOwner(c *config.Server, owner datadir.Owner) (API, error) {
 		return nil, err
 	}
 	cmd := &exec.Cmd{
-		Path: program, Args: []string{os.Args[0], "data-server", "--data", dir, "--history", strconv.Itoa(c.Limits.History)},
+		Path: program, Args: []string{os.Args[0], "data-server", "--data", dir, "--history", strconv.Itoa(c.Limits.History),
+			"--scram-sha-1=" + strconv.FormatBool(c.SCRAMSHA1)},
 		Dir:    "/",
 		Stderr: os.Stderr,
 		// A group of its own, so that Ctrl-C does not end it in the middle of its work.

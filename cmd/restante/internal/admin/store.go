@@ -34,7 +34,7 @@ func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*storeA
 	if err != nil {
 		return nil, err
 	}
-	a, err := auth.New(s, nil)
+	a, err := auth.New(s, &auth.Options{Params: auth.Params{SCRAMSHA1: c.SCRAMSHA1}, Log: log})
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -92,7 +92,7 @@ func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
 	if err != nil {
 		return err
 	}
-	secret, err := auth.NewSecret(password, auth.Params{})
+	secret, err := a.auth.NewSecret(password)
 	if err != nil {
 		return passwordError(err)
 	}

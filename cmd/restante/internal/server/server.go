@@ -102,7 +102,7 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	authenticator, err := auth.New(loginNames{s.store, c.Domains}, &auth.Options{Key: key, Log: log})
+	authenticator, err := auth.New(loginNames{s.store, c.Domains}, &auth.Options{Params: auth.Params{SCRAMSHA1: c.SCRAMSHA1}, Key: key, Log: log})
 	if err != nil {
 		return nil, err
 	}
