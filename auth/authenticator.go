@@ -43,6 +43,11 @@ type Options struct {
 	// Hashes is how many passwords are hashed at a time; default GOMAXPROCS. Each takes
 	// Params.Memory.
 	Hashes int
+	// Tokens verifies access tokens; nil: OAUTHBEARER and XOAUTH2 are not offered.
+	Tokens TokenVerifier
+	// Anonymous is the name of the user whose mail anybody may look at by ANONYMOUS (RFC 4505); ""
+	// for none.
+	Anonymous string
 	// Log gets damaged secrets and renewed ones.
 	Log *slog.Logger
 }
@@ -60,6 +65,9 @@ type Authenticator struct {
 	matches  func(argonHash, string) bool // computes a hash; tests count and stop it
 	changing chan struct{}                // an element while a secret is replaced
 	log      *slog.Logger
+
+	tokens    TokenVerifier // nil: none
+	anonymous string        // the user's name, or ""
 }
 
 // New returns an Authenticator for users. o may be nil. The error is of its Params.
@@ -67,7 +75,7 @@ func New(users Users, o *Options) (*Authenticator, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	a := &Authenticator{users: users, params: o.Params.orDefault(), key: o.Key, log: o.Log}
+	a := &Authenticator{users: users, params: o.Params.orDefault(), key: o.Key, log: o.Log, tokens: o.Tokens, anonymous: o.Anonymous}
 	if err := a.params.check(); err != nil {
 		return nil, err
 	}

@@ -21,11 +21,17 @@ type Conn struct {
 	Plaintext bool
 	// Binding returns channel binding data; nil without TLS. sasl.ServerBinding makes one.
 	Binding func(kind string) []byte
+	// External are the names that the client has proved to have otherwise, by its TLS certificate
+	// (RFC 4422 appendix A). Without any, EXTERNAL is not offered.
+	External []string
 }
 
 // Mechanisms returns the SASL mechanisms to offer on a connection, strongest first.
 func (a *Authenticator) Mechanisms(c Conn) []string {
 	var ms []string
+	if len(c.External) > 0 {
+		ms = append(ms, "EXTERNAL")
+	}
 	if sasl.CanBind(c.Binding) {
 		ms = append(ms, sasl.SCRAMSHA256Plus)
 		if a.params.SCRAMSHA1 {
@@ -36,8 +42,14 @@ func (a *Authenticator) Mechanisms(c Conn) []string {
 	if a.params.SCRAMSHA1 {
 		ms = append(ms, sasl.SCRAMSHA1)
 	}
+	if c.Plaintext && a.tokens != nil {
+		ms = append(ms, sasl.OAuthBearer, sasl.XOAuth2)
+	}
 	if c.Plaintext {
 		ms = append(ms, "PLAIN", "LOGIN")
+	}
+	if a.anonymous != "" {
+		ms = append(ms, sasl.Anonymous)
 	}
 	return ms
 }
@@ -45,12 +57,17 @@ func (a *Authenticator) Mechanisms(c Conn) []string {
 // Exchange is one SASL exchange. It is used by one goroutine. It implements sasl.Server.
 type Exchange struct {
 	sasl.Server
-	user store.User
-	name string
+	user      store.User
+	name      string
+	anonymous bool
 }
 
 // User returns who has been authenticated, once Next has said that it is done.
 func (e *Exchange) User() store.User { return e.user }
+
+// IsAnonymous reports whether it was nobody in particular, who may look at the mail of User and must
+// change nothing.
+func (e *Exchange) IsAnonymous() bool { return e.anonymous }
 
 // Name returns the name that the client gave, as it came, or "" while it has not given one. It is
 // for the log: nothing in it is verified, and it may be of any length.
@@ -84,6 +101,15 @@ func (a *Authenticator) Server(ctx context.Context, mechanism string, c Conn) (*
 			e.user, err = a.Password(ctx, c.Remote, name, password)
 			return err
 		})
+	case sasl.OAuthBearer, sasl.XOAuth2:
+		e.Server = sasl.NewOAuth(mechanism, func(r sasl.OAuthRequest) error { return a.token(ctx, e, c.Remote, r) })
+	case "EXTERNAL":
+		e.Server = sasl.NewExternal(func(authz string) error {
+			e.name = c.External[0]
+			return a.become(ctx, e, c.External, authz)
+		})
+	case sasl.Anonymous:
+		e.Server = sasl.NewAnonymous(func(trace string) error { return a.enterAnonymously(ctx, e, trace) })
 	default:
 		s := &scramExchange{a: a, ctx: ctx, e: e, remote: c.Remote, mechanism: mechanism}
 		e.Server = sasl.NewSCRAM(sasl.SCRAMOptions{

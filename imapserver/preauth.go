@@ -31,7 +31,7 @@ func (c *conn) greet() {
 		c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeCapability, c.capabilities(), "Restante ready")
 		return
 	}
-	if err := deepstack.Run(func() error { return c.enter(*c.preauth) }); err != nil {
+	if err := deepstack.Run(func() error { return c.enter(*c.preauth, false) }); err != nil {
 		c.refuseUser(err)
 		return
 	}

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -76,6 +77,9 @@ type Server struct {
 	Auth *auth.Authenticator
 	// TLS is for STARTTLS and ServeTLS; nil: neither is offered.
 	TLS *tls.Config
+	// ClientNames returns the names of users that a client has proved by a certificate, which TLS has
+	// verified: EXTERNAL is offered to who has any (RFC 4422 appendix A). It may be nil.
+	ClientNames func(*x509.Certificate) []string
 	// AllowPlaintext permits passwords without TLS from any address, not only from loopback.
 	AllowPlaintext bool
 	Limits         Limits
