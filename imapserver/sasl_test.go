@@ -126,7 +126,7 @@ func TestOAuth(t *testing.T) {
 	// Without a verifier neither is there.
 	w = dialRaw(t, startSASL(t, auth.Options{}, nil))
 	for _, m := range []string{"OAUTHBEARER", "XOAUTH2", "EXTERNAL", "ANONYMOUS"} {
-		if slices.Contains(w.mechanisms(), m) || !strings.Contains(w.cmd("AUTHENTICATE "+m)[0], " NO [CANNOT]") {
+		if slices.Contains(w.mechanisms(), m) || !strings.Contains(w.cmd("AUTHENTICATE " + m)[0], " NO [CANNOT]") {
 			t.Errorf("%s is offered", m)
 		}
 	}

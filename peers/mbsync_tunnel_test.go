@@ -15,9 +15,6 @@ import (
 // and while it does not.
 func TestMbsyncTunnel(t *testing.T) {
 	bin := servertest.Need(t, "mbsync", "isync")
-	if os.Getenv(onNodes) == "1" {
-		t.Skip("the store of several machines has no data folder to name")
-	}
 	data := filepath.Join(t.TempDir(), "data")
 	s, err := servertest.Run(servertest.Build(t), data)
 	if err != nil {
