@@ -155,7 +155,7 @@ func TestSecret(t *testing.T) {
 		t.Error("the secret holds the password")
 	}
 	h, k, err := parseSecret(b)
-	if err != nil || h.params != p || k.Iterations != 5000 || !h.matches("pencil") || h.matches("pencil ") {
+	if err != nil || h.params != p || k.SHA256.Iterations != 5000 || k.SHA1 != nil || !h.matches("pencil") || h.matches("pencil ") {
 		t.Errorf("%+v %+v %v", h.params, k, err)
 	}
 	if again, _ := NewSecret("pencil", p); string(again) == string(b) {
@@ -194,12 +194,12 @@ func FuzzParseSecret(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := json.Marshal(secret{Version: 1, Argon2id: h.String(), SCRAM: k})
+		again, err := json.Marshal(secret{1, h.String(), k})
 		if err != nil {
 			t.Fatal(err)
 		}
 		h2, _, err := parseSecret(again)
-		if err != nil || h2.String() != h.String() || h.params.check() != nil && k == nil {
+		if err != nil || h2.String() != h.String() || h.params.check() != nil && k.SHA256 == nil {
 			t.Fatalf("%s: %s %v", b, again, err)
 		}
 	})
@@ -314,6 +314,54 @@ func TestMechanisms(t *testing.T) {
 				t.Errorf("%s on %q: %v", m, tt.want, err)
 			}
 		}
+	}
+}
+
+// With SCRAM-SHA-1 a user has keys for it from the next password, or the next login with one, and without
+// it again none.
+func TestSCRAMSHA1(t *testing.T) {
+	d := newDirectory(t, cheap)
+	with := cheap
+	with.SCRAMSHA1 = true
+	a := newAuth(t, d, Options{Params: with})
+	login := func(password string) error {
+		t.Helper()
+		ms, err := sasl.Password("Bob", password).Pick([]string{"SCRAM-SHA-1"}, sasl.Security{TLS: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = exchange(t, a, ms[0], Conn{Remote: remote})
+		return err
+	}
+	if got, want := strings.Join(a.Mechanisms(Conn{Binding: func(string) []byte { return []byte("x") }}), " "), "SCRAM-SHA-256-PLUS SCRAM-SHA-1-PLUS SCRAM-SHA-256 SCRAM-SHA-1"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if err := login("pass of Bob"); !errors.Is(err, ErrFailed) {
+		t.Errorf("without keys: %v", err)
+	}
+	if _, err := a.Password(ctx, remote, "Bob", "pass of Bob"); err != nil {
+		t.Fatal(err)
+	}
+	if err := login("pass of Bob"); err != nil {
+		t.Errorf("after a login with the password: %v", err)
+	}
+	if err := a.SetPassword(ctx, "Bob", "new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := login("new"); err != nil {
+		t.Errorf("with a new password: %v", err)
+	}
+	if err := login("pass of Bob"); !errors.Is(err, ErrFailed) {
+		t.Errorf("with the old one: %v", err)
+	}
+	if _, err := newAuth(t, d, Options{Params: cheap}).Password(ctx, remote, "Bob", "new"); err != nil {
+		t.Fatal(err)
+	}
+	if u, _ := d.User(ctx, "Bob"); strings.Contains(string(u.Secret), "scram-sha-1") {
+		t.Errorf("the keys are still there: %s", u.Secret)
+	}
+	if p := (Params{SCRAMSHA1: true}).orDefault(); !p.SCRAMSHA1 || p.Memory != DefaultParams.Memory {
+		t.Errorf("%+v", p)
 	}
 }
 
@@ -457,7 +505,7 @@ func TestSCRAMHidesUsers(t *testing.T) {
 	if err := json.Unmarshal(u.Secret, &s); err != nil {
 		t.Fatal(err)
 	}
-	s.SCRAM = nil
+	s.SHA256 = nil
 	stripped, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)

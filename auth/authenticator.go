@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"time"
 
+	"restante/auth/sasl"
 	"restante/store"
 )
 
@@ -42,6 +43,11 @@ type Options struct {
 	// Hashes is how many passwords are hashed at a time; default GOMAXPROCS. Each takes
 	// Params.Memory.
 	Hashes int
+	// Tokens verifies access tokens; nil: OAUTHBEARER and XOAUTH2 are not offered.
+	Tokens TokenVerifier
+	// Anonymous is the name of the user whose mail anybody may look at by ANONYMOUS (RFC 4505); ""
+	// for none.
+	Anonymous string
 	// Log gets damaged secrets and renewed ones.
 	Log *slog.Logger
 }
@@ -59,6 +65,9 @@ type Authenticator struct {
 	matches  func(argonHash, string) bool // computes a hash; tests count and stop it
 	changing chan struct{}                // an element while a secret is replaced
 	log      *slog.Logger
+
+	tokens    TokenVerifier // nil: none
+	anonymous string        // the user's name, or ""
 }
 
 // New returns an Authenticator for users. o may be nil. The error is of its Params.
@@ -66,7 +75,7 @@ func New(users Users, o *Options) (*Authenticator, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	a := &Authenticator{users: users, params: o.Params.orDefault(), key: o.Key, log: o.Log}
+	a := &Authenticator{users: users, params: o.Params.orDefault(), key: o.Key, log: o.Log, tokens: o.Tokens, anonymous: o.Anonymous}
 	if err := a.params.check(); err != nil {
 		return nil, err
 	}
@@ -106,12 +115,11 @@ func (a *Authenticator) newDummy() ([]byte, error) {
 	h := argonHash{params: a.params, salt: make([]byte, 16), hash: make([]byte, 32)}
 	rand.Read(h.salt)
 	rand.Read(h.hash)
-	keys := a.fakeKeys("")
-	return json.Marshal(secret{
-		Version:  1,
-		Argon2id: h.String(),
-		SCRAM:    &scramJSON{keys.Iterations, keys.Salt, keys.StoredKey, keys.ServerKey},
-	})
+	scram := scramSecrets{SHA256: newSCRAMJSON(a.fakeKeys(sasl.SCRAMSHA256, ""))}
+	if a.params.SCRAMSHA1 {
+		scram.SHA1 = newSCRAMJSON(a.fakeKeys(sasl.SCRAMSHA1, ""))
+	}
+	return json.Marshal(secret{1, h.String(), scram})
 }
 
 // Password checks a user's password. remote is the client's address, or the zero Addr for a
@@ -195,6 +203,11 @@ func (a *Authenticator) renew(ctx context.Context, user store.User, password str
 		return
 	}
 	a.log.Info("secret renewed", "user", user.Name)
+}
+
+// NewSecret is NewSecret with the Authenticator's Params.
+func (a *Authenticator) NewSecret(password string) ([]byte, error) {
+	return NewSecret(password, a.params)
 }
 
 // SetPassword replaces a user's password. A server that runs must change passwords here and not

@@ -157,5 +157,5 @@ func (a *Authenticator) compare(c *claim) (right, renew bool) {
 		prepared, prepErr = sasl.PreparePassword(c.password)
 	}
 	right = a.matches(h, prepared) && err == nil && prepErr == nil && c.known
-	return right, right && (keys == nil || h.params != a.params)
+	return right, right && (keys.SHA256 == nil || h.params != a.params)
 }

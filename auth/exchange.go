@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/sha1"
 	"crypto/sha256"
 	"net/netip"
 	"strings"
@@ -20,17 +21,35 @@ type Conn struct {
 	Plaintext bool
 	// Binding returns channel binding data; nil without TLS. sasl.ServerBinding makes one.
 	Binding func(kind string) []byte
+	// External are the names that the client has proved to have otherwise, by its TLS certificate
+	// (RFC 4422 appendix A). Without any, EXTERNAL is not offered.
+	External []string
 }
 
 // Mechanisms returns the SASL mechanisms to offer on a connection, strongest first.
 func (a *Authenticator) Mechanisms(c Conn) []string {
 	var ms []string
-	if c.Binding != nil && c.Binding(sasl.BindingExporter) != nil {
+	if len(c.External) > 0 {
+		ms = append(ms, "EXTERNAL")
+	}
+	if sasl.CanBind(c.Binding) {
 		ms = append(ms, sasl.SCRAMSHA256Plus)
+		if a.params.SCRAMSHA1 {
+			ms = append(ms, sasl.SCRAMSHA1Plus)
+		}
 	}
 	ms = append(ms, sasl.SCRAMSHA256)
+	if a.params.SCRAMSHA1 {
+		ms = append(ms, sasl.SCRAMSHA1)
+	}
+	if c.Plaintext && a.tokens != nil {
+		ms = append(ms, sasl.OAuthBearer, sasl.XOAuth2)
+	}
 	if c.Plaintext {
 		ms = append(ms, "PLAIN", "LOGIN")
+	}
+	if a.anonymous != "" {
+		ms = append(ms, sasl.Anonymous)
 	}
 	return ms
 }
@@ -38,12 +57,17 @@ func (a *Authenticator) Mechanisms(c Conn) []string {
 // Exchange is one SASL exchange. It is used by one goroutine. It implements sasl.Server.
 type Exchange struct {
 	sasl.Server
-	user store.User
-	name string
+	user      store.User
+	name      string
+	anonymous bool
 }
 
 // User returns who has been authenticated, once Next has said that it is done.
 func (e *Exchange) User() store.User { return e.user }
+
+// IsAnonymous reports whether it was nobody in particular, who may look at the mail of User and must
+// change nothing.
+func (e *Exchange) IsAnonymous() bool { return e.anonymous }
 
 // Name returns the name that the client gave, as it came, or "" while it has not given one. It is
 // for the log: nothing in it is verified, and it may be of any length.
@@ -77,13 +101,22 @@ func (a *Authenticator) Server(ctx context.Context, mechanism string, c Conn) (*
 			e.user, err = a.Password(ctx, c.Remote, name, password)
 			return err
 		})
+	case sasl.OAuthBearer, sasl.XOAuth2:
+		e.Server = sasl.NewOAuth(mechanism, func(r sasl.OAuthRequest) error { return a.token(ctx, e, c.Remote, r) })
+	case "EXTERNAL":
+		e.Server = sasl.NewExternal(func(authz string) error {
+			e.name = c.External[0]
+			return a.become(ctx, e, c.External, authz)
+		})
+	case sasl.Anonymous:
+		e.Server = sasl.NewAnonymous(func(trace string) error { return a.enterAnonymously(ctx, e, trace) })
 	default:
-		s := &scramExchange{a: a, ctx: ctx, e: e, remote: c.Remote}
+		s := &scramExchange{a: a, ctx: ctx, e: e, remote: c.Remote, mechanism: mechanism}
 		e.Server = sasl.NewSCRAM(sasl.SCRAMOptions{
-			Plus:     mechanism == sasl.SCRAMSHA256Plus,
-			Binding:  c.Binding,
-			Keys:     s.keys,
-			Verified: s.verified,
+			Mechanism: mechanism,
+			Binding:   c.Binding,
+			Keys:      s.keys,
+			Verified:  s.verified,
 		})
 	}
 	return e, nil
@@ -100,10 +133,11 @@ func (e *Exchange) authorize(authz string) error {
 }
 
 type scramExchange struct {
-	a      *Authenticator
-	ctx    context.Context
-	e      *Exchange
-	remote netip.Addr
+	a         *Authenticator
+	ctx       context.Context
+	e         *Exchange
+	remote    netip.Addr
+	mechanism string
 
 	name  string // canonical
 	user  store.User
@@ -121,8 +155,9 @@ func (s *scramExchange) keys(name string) (sasl.Keys, error) {
 	if known {
 		stored = user.Secret
 	}
-	fake := s.a.fakeKeys(s.name)
-	_, real, err := parseSecret(stored)
+	fake := s.a.fakeKeys(s.mechanism, s.name)
+	_, scram, err := parseSecret(stored)
+	real := scram.of(s.mechanism)
 	if known && err != nil {
 		s.a.log.Error("stored secret is damaged", "user", user.Name)
 	}
@@ -154,11 +189,15 @@ func (s *scramExchange) verified(authz, _ string, ok bool) error {
 	return s.e.authorize(authz)
 }
 
-// fakeKeys are keys of which nobody knows the password, always the same for one name.
-func (a *Authenticator) fakeKeys(canonical string) sasl.Keys {
+// fakeKeys are keys of which nobody knows the password, always the same for one mechanism and name.
+func (a *Authenticator) fakeKeys(mechanism, canonical string) sasl.Keys {
+	prefix, octets := "", sha256.Size
+	if isSHA1(mechanism) {
+		prefix, octets = "sha-1 ", sha1.Size
+	}
 	derive := func(what string) []byte {
 		mac := hmac.New(sha256.New, a.key)
-		mac.Write([]byte(what))
+		mac.Write([]byte(prefix + what))
 		mac.Write([]byte{0})
 		mac.Write([]byte(canonical))
 		return mac.Sum(nil)
@@ -166,7 +205,7 @@ func (a *Authenticator) fakeKeys(canonical string) sasl.Keys {
 	return sasl.Keys{
 		Salt:       derive("salt")[:16],
 		Iterations: a.params.Iterations,
-		StoredKey:  derive("stored"),
-		ServerKey:  derive("server"),
+		StoredKey:  derive("stored")[:octets],
+		ServerKey:  derive("server")[:octets],
 	}
 }

@@ -31,7 +31,11 @@ var authenticateExtension = extension{
 func (c *conn) authConn() auth.Conn {
 	conn := auth.Conn{Remote: c.addr, Plaintext: c.passwordAllowed()}
 	if c.tls != nil {
-		conn.Binding = sasl.ServerBinding(c.tls, nil)
+		conn.Binding = sasl.ServerBinding(c.tls, c.shown)
+		// With a chain it was verified, and not only shown.
+		if c.s.ClientNames != nil && len(c.tls.VerifiedChains) > 0 {
+			conn.External = c.s.ClientNames(c.tls.PeerCertificates[0])
+		}
 	}
 	return conn
 }
@@ -62,7 +66,7 @@ func runAuthenticate(c *conn, cmd *imapwire.Authenticate) error {
 				return c.authFailure(exchange.Name(), err)
 			}
 			if done {
-				return c.enter(exchange.User())
+				return c.enter(exchange.User(), exchange.IsAnonymous())
 			}
 			return nil
 		})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -54,6 +55,9 @@ type conn struct {
 	log  *slog.Logger
 	addr netip.Addr
 	tls  *tls.ConnectionState // nil without TLS
+
+	shown   *x509.Certificate // the server's own; nil without TLS, or in a session that was resumed
+	preauth *store.User       // who is known from the beginning; nil: whoever logs in
 
 	out      []byte // what is not written yet; nil while idle
 	flushes  int    // how often out was written
@@ -251,11 +255,6 @@ func (e protocolError) Is(target error) bool { return target == errProtocol }
 func (c *conn) bye(code imap.Code, text string) {
 	c.out = imapwire.AppendStatusResponse(c.out, "*", "BYE", code, "", text)
 	c.flush()
-}
-
-// greet sends the greeting (RFC 9051 §7.1).
-func (c *conn) greet() {
-	c.out = imapwire.AppendStatusResponse(c.out, "*", "OK", imap.CodeCapability, c.capabilities(), "Restante ready")
 }
 
 // command reads and answers one command. It returns an error when the connection must end.

@@ -40,7 +40,7 @@ func runLogin(c *conn, cmd *imapwire.Login) error {
 		if err != nil {
 			return c.authFailure(cmd.User, err)
 		}
-		return c.enter(user)
+		return c.enter(user, false)
 	})
 }
 
@@ -58,7 +58,10 @@ func isLocal(addr netip.Addr) bool { return !addr.IsValid() || addr.IsLoopback()
 // answered.
 func (c *conn) authFailure(name string, err error) error {
 	answer, reason := err, ""
+	refusal := (*sasl.OAuthError)(nil)
 	switch {
+	case errors.Is(err, auth.ErrFailed) && errors.As(err, &refusal):
+		reason = "access token refused: " + refusal.Status
 	case errors.Is(err, auth.ErrFailed):
 		reason = "wrong user name or password"
 	case errors.Is(err, auth.ErrThrottled):
@@ -92,12 +95,15 @@ func loggedName(name string) string {
 	}, strings.ToValidUTF8(name, "?"))
 }
 
-// enter makes a user's account that of the connection.
-func (c *conn) enter(user store.User) error {
+// enter makes a user's account that of the connection, which may change nothing in it when readOnly.
+func (c *conn) enter(user store.User, readOnly bool) error {
 	if !c.s.enterUser(user.ID) {
 		return no(imap.CodeLimit, "Too many connections of this user")
 	}
 	actor := store.ActorOf(user.ID)
+	if readOnly {
+		actor = actor.ReadOnly()
+	}
 	account, err := c.s.Mail.Account(c.ctx, actor, user.ID)
 	if err != nil {
 		c.s.leaveUser(user.ID)
@@ -109,7 +115,7 @@ func (c *conn) enter(user store.User) error {
 	c.user, c.actor, c.account, c.state = user, actor, account, authenticated
 	c.r.SetLimits(c.readerOptions())
 	c.log = c.log.With("user", user.Name)
-	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil)
+	c.log.Info("logged in", "addr", c.addr, "tls", c.tls != nil, "read_only", readOnly)
 	c.completion = reply{code: imap.CodeCapability, args: c.capabilities(), text: "Logged in"}
 	return nil
 }

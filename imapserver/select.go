@@ -35,7 +35,7 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 		box.Close()
 		return err
 	}
-	c.sel = &selection{box: box, readOnly: cmd.Examine, view: view, told: view.HighestModSeq}
+	c.sel = &selection{box: box, readOnly: cmd.Examine || c.actor.IsReadOnly(), view: view, told: view.HighestModSeq}
 	c.state = selected
 	box.Hold(view)
 	c.findRecent()
@@ -69,7 +69,7 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 		}
 	}
 	c.completion = reply{code: imap.CodeReadWrite, text: "Selected"}
-	if cmd.Examine {
+	if c.sel.readOnly {
 		c.completion = reply{code: imap.CodeReadOnly, text: "Examined, read-only"}
 	}
 	return nil

@@ -3,6 +3,7 @@ package imapserver
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -76,6 +77,9 @@ type Server struct {
 	Auth *auth.Authenticator
 	// TLS is for STARTTLS and ServeTLS; nil: neither is offered.
 	TLS *tls.Config
+	// ClientNames returns the names of users that a client has proved by a certificate, which TLS has
+	// verified: EXTERNAL is offered to who has any (RFC 4422 appendix A). It may be nil.
+	ClientNames func(*x509.Certificate) []string
 	// AllowPlaintext permits passwords without TLS from any address, not only from loopback.
 	AllowPlaintext bool
 	Limits         Limits
@@ -91,6 +95,7 @@ type Server struct {
 	once     sync.Once
 	features *features
 	limits   Limits
+	tls      *tls.Config // TLS, which keeps what it shows
 	log      *slog.Logger
 	ctx      context.Context // ends when connections are to end
 	cancel   context.CancelFunc
@@ -124,6 +129,7 @@ func (s *Server) init() {
 		}
 		s.features = newFeatures(s.extensions)
 		s.limits = s.Limits.withDefaults()
+		s.tls = keepingShown(s.TLS)
 		s.log = s.Log
 		if s.log == nil {
 			s.log = slog.New(slog.DiscardHandler)
@@ -196,31 +202,40 @@ func (s *Server) track(l net.Listener, add bool) bool {
 
 // start runs a connection in a goroutine of its own.
 func (s *Server) start(nc net.Conn, implicitTLS bool) {
+	if c, tooMany := s.admit(nc); c != nil {
+		go s.run(c, tooMany, implicitTLS)
+	}
+}
+
+// admit counts a new connection, which is then to be run. tooMany says that there are too many from its
+// address. Once the server is closed there is no connection.
+func (s *Server) admit(nc net.Conn) (c *conn, tooMany bool) {
 	addr := remoteAddr(nc)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.mu.closed {
 		nc.Close()
-		return
+		return nil, false
 	}
 	s.mu.lastID++
-	c := newConn(s, nc, s.mu.lastID, addr)
 	s.mu.perAddr[addr]++
-	tooMany := s.mu.perAddr[addr] > s.limits.ConnsPerAddr
 	s.conns.Add(1)
-	go func() {
-		defer s.conns.Done()
-		defer s.leaveAddr(addr)
-		if tooMany {
-			c.refuse(implicitTLS)
-			return
-		}
-		if s.Observer != nil {
-			s.Observer.ConnOpened()
-			defer s.Observer.ConnClosed()
-		}
-		c.serve(implicitTLS)
-	}()
+	return newConn(s, nc, s.mu.lastID, addr), s.mu.perAddr[addr] > s.limits.ConnsPerAddr
+}
+
+// run runs a connection that was admitted, to its end.
+func (s *Server) run(c *conn, tooMany, implicitTLS bool) {
+	defer s.conns.Done()
+	defer s.leaveAddr(c.addr)
+	if tooMany {
+		c.refuse(implicitTLS)
+		return
+	}
+	if s.Observer != nil {
+		s.Observer.ConnOpened()
+		defer s.Observer.ConnClosed()
+	}
+	c.serve(implicitTLS)
 }
 
 func (s *Server) leaveAddr(addr netip.Addr) {

@@ -50,11 +50,12 @@ func runStartTLS(c *conn, _ *imapwire.StartTLS) error {
 func (c *conn) startTLS() error {
 	ctx, cancel := context.WithTimeout(c.s.ctx, c.s.limits.AuthTimeout)
 	defer cancel()
-	nc := tls.Server(c.nc, c.s.TLS)
+	below := &shownCertificate{Conn: c.nc}
+	nc := tls.Server(below, c.s.tls)
 	if err := nc.HandshakeContext(ctx); err != nil {
 		return err
 	}
 	state := nc.ConnectionState()
-	c.nc, c.tls = nc, &state
+	c.nc, c.tls, c.shown = nc, &state, below.leaf
 	return nil
 }

@@ -33,10 +33,22 @@ func dialRaw(t testing.TB, ts *testServer) *wire {
 // newWire reads the greeting of a connection.
 func newWire(t testing.TB, nc net.Conn) *wire {
 	t.Helper()
+	return greeted(t, nc, "* OK ")
+}
+
+// greeted reads the greeting of a connection, which must start so.
+func greeted(t testing.TB, nc net.Conn, prefix string) *wire {
+	t.Helper()
 	t.Cleanup(func() { nc.Close() })
 	w := &wire{t: t, nc: nc, r: bufio.NewReader(nc)}
-	w.expect("* OK ")
+	w.expect(prefix)
 	return w
+}
+
+// resumeWire is for a connection on which there is no greeting to come.
+func resumeWire(t testing.TB, nc net.Conn) *wire {
+	t.Cleanup(func() { nc.Close() })
+	return &wire{t: t, nc: nc, r: bufio.NewReader(nc)}
 }
 
 // dialUser connects and logs in.
@@ -98,6 +110,15 @@ func (w *wire) ok(command string) []string {
 		w.t.Fatalf("%s: %s", command, lines[len(lines)-1])
 	}
 	return lines
+}
+
+// bad sends a command that is to be answered with BAD.
+func (w *wire) bad(command string) {
+	w.t.Helper()
+	lines := w.cmd(command)
+	if !strings.Contains(lines[len(lines)-1], " BAD ") {
+		w.t.Fatalf("%s: %s", command, lines[len(lines)-1])
+	}
 }
 
 // closed checks that the server has closed the connection.

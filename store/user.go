@@ -41,8 +41,9 @@ type Directory interface {
 
 // Actor is on whose behalf something is done. The zero Actor is nobody and may do nothing.
 type Actor struct {
-	account AccountID
-	system  bool
+	account  AccountID
+	system   bool
+	readOnly bool
 }
 
 // System is the server itself, which may do everything: it delivers, imports and administers.
@@ -50,6 +51,15 @@ var System = Actor{system: true}
 
 // ActorOf returns the owner of an account as an actor.
 func ActorOf(account AccountID) Actor { return Actor{account: account} }
+
+// ReadOnly returns the actor as one who may look at everything that the actor may, and change nothing.
+func (a Actor) ReadOnly() Actor {
+	a.readOnly = true
+	return a
+}
+
+// IsReadOnly reports whether the actor may change nothing.
+func (a Actor) IsReadOnly() bool { return a.readOnly }
 
 // Account returns whose owner the actor is; false when it is nobody or the server itself.
 func (a Actor) Account() (AccountID, bool) { return a.account, a.account != 0 && !a.system }

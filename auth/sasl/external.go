@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // External uses EXTERNAL (RFC 4422 appendix A): the server knows the client otherwise, by its TLS
@@ -30,4 +31,16 @@ func (e external) Start() ([]byte, error) {
 
 func (e external) Next([]byte) ([]byte, error) {
 	return nil, fmt.Errorf("%w: second challenge in EXTERNAL", ErrMalformed)
+}
+
+// NewExternal returns the server's side of EXTERNAL (RFC 4422 appendix A). verify says whether the client,
+// who is known otherwise, may act as authz, which is "" for the identity that comes with it.
+func NewExternal(verify func(authz string) error) Server {
+	return &singleServer{mechanism: external{}.Name(), take: func(message []byte) (error, bool) {
+		authz := string(message)
+		if len(authz) > maxField || !utf8.ValidString(authz) || strings.ContainsRune(authz, 0) {
+			return nil, false
+		}
+		return verify(authz), true
+	}}
 }

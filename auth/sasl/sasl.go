@@ -1,6 +1,6 @@
 // Package sasl implements both sides of the SASL mechanisms (RFC 4422) that mail uses: PLAIN,
-// LOGIN, SCRAM (RFC 5802, RFC 7677) with and without channel binding, and for clients also
-// CRAM-MD5, OAUTHBEARER, XOAUTH2 and EXTERNAL.
+// LOGIN, SCRAM (RFC 5802, RFC 7677) with and without channel binding, OAUTHBEARER, XOAUTH2 and
+// EXTERNAL; for clients also CRAM-MD5, for servers ANONYMOUS.
 //
 // A client has Credentials. They pick, from what a server offers and what the connection allows,
 // the mechanisms worth trying, best first. A server has one Server for each exchange.

@@ -118,7 +118,7 @@ func TestCRAMMD5(t *testing.T) {
 // The keys of RFC 7677 §3's example make its server signature.
 func TestKeys(t *testing.T) {
 	salt, _ := base64.StdEncoding.DecodeString("W22ZaJ0SNY7soEsUEjb6gQ==")
-	k, err := deriveKeys("pencil", salt, 4096)
+	k, err := deriveKeys(SCRAMSHA256, "pencil", salt, 4096)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,10 @@ func TestKeys(t *testing.T) {
 	if got, want := base64.StdEncoding.EncodeToString(mac.Sum(nil)), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="; got != want {
 		t.Errorf("server signature %s, want %s", got, want)
 	}
-	if a, _ := NewKeys("pencil", 4096); string(a.Salt) == string(salt) || len(a.Salt) != 16 {
+	if _, err := NewKeys("CRAM-MD5", "pencil", 4096); err != ErrNoMechanism {
+		t.Error(err)
+	}
+	if a, _ := NewKeys(SCRAMSHA256, "pencil", 4096); string(a.Salt) == string(salt) || len(a.Salt) != 16 {
 		t.Errorf("salt %x", a.Salt)
 	}
 }
@@ -193,7 +196,13 @@ func run(t *testing.T, m Mechanism, s Server, initial bool) error {
 var errWrong = errors.New("wrong")
 
 // pencilKeys derives once: 4,096 rounds for each input would be all that fuzzing does.
-var pencilKeys = sync.OnceValues(func() (Keys, error) { return deriveKeys("pencil", []byte("0123456789abcdef"), 4096) })
+var pencilKeys = sync.OnceValue(func() map[string]Keys {
+	keys := map[string]Keys{}
+	for _, h := range scramHashes {
+		keys[h.name], _ = deriveKeys(h.name, "pencil", []byte("0123456789abcdef"), 4096)
+	}
+	return keys
+})
 
 func server(name string, s Security) (srv Server, user *string) {
 	user = new(string)
@@ -211,9 +220,9 @@ func server(name string, s Security) (srv Server, user *string) {
 		return NewLogin(func(u, p string) error { return verify("", u, p) }), user
 	}
 	return NewSCRAM(SCRAMOptions{
-		Plus:    strings.HasSuffix(name, "-PLUS"),
-		Binding: s.Binding,
-		Keys:    func(string) (Keys, error) { return pencilKeys() },
+		Mechanism: name,
+		Binding:   s.Binding,
+		Keys:      func(string) (Keys, error) { return pencilKeys()[strings.TrimSuffix(name, "-PLUS")], nil },
 		Verified: func(authz, u string, ok bool) error {
 			if !ok || u != "us,=er" {
 				return errWrong
@@ -225,7 +234,7 @@ func server(name string, s Security) (srv Server, user *string) {
 }
 
 func TestBothSides(t *testing.T) {
-	for _, name := range []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"} {
+	for _, name := range []string{"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS"} {
 		for _, initial := range []bool{true, false} {
 			for _, tt := range []struct {
 				user, password string
@@ -236,7 +245,7 @@ func TestBothSides(t *testing.T) {
 					t.Fatal(name, err)
 				}
 				security := tlsSecurity
-				if name == "SCRAM-SHA-256" {
+				if name == "SCRAM-SHA-256" || name == "SCRAM-SHA-1" {
 					security = Security{TLS: true} // else the client's flag "y" is refused
 				}
 				s, user := server(name, security)
@@ -284,6 +293,31 @@ func TestSCRAMDowngrade(t *testing.T) {
 		if _, _, err := s.Next([]byte(first)); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", first, err)
 		}
+	}
+}
+
+// A server whose connection has the certificate's binding only binds to that.
+func TestSCRAMEndPoint(t *testing.T) {
+	security := Security{TLS: true, Binding: func(kind string) []byte {
+		if kind == BindingEndPoint {
+			return []byte("hash")
+		}
+		return nil
+	}}
+	if !CanBind(security.Binding) || CanBind(nil) || CanBind(func(string) []byte { return nil }) {
+		t.Error("CanBind")
+	}
+	ms, err := Password("us,=er", "pencil").Pick([]string{SCRAMSHA256Plus}, security)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ := server(SCRAMSHA256Plus, security)
+	if err := run(t, ms[0], s, true); err != nil {
+		t.Error(err)
+	}
+	s, _ = server(SCRAMSHA256, security)
+	if _, _, err := s.Next([]byte("y,,n=user,r=abc")); !errors.Is(err, ErrMalformed) {
+		t.Errorf("downgrade went unnoticed: %v", err)
 	}
 }
 

@@ -11,10 +11,12 @@ import (
 	"github.com/xdg-go/scram"
 )
 
-// The names of the mechanisms that servers of this module offer.
+// The names of the SCRAM mechanisms. Those with -PLUS bind the channel.
 const (
-	SCRAMSHA256     = "SCRAM-SHA-256"      // RFC 7677
-	SCRAMSHA256Plus = "SCRAM-SHA-256-PLUS" // with channel binding
+	SCRAMSHA256     = "SCRAM-SHA-256" // RFC 7677
+	SCRAMSHA256Plus = "SCRAM-SHA-256-PLUS"
+	SCRAMSHA1       = "SCRAM-SHA-1" // RFC 5802
+	SCRAMSHA1Plus   = "SCRAM-SHA-1-PLUS"
 )
 
 // maxIterations is what a client computes for a server at most, about a second's work.
@@ -27,11 +29,22 @@ type scramHash struct {
 
 var scramHashes = []scramHash{
 	{SCRAMSHA256, scram.SHA256},
-	{"SCRAM-SHA-1", scram.SHA1},
+	{SCRAMSHA1, scram.SHA1},
 }
 
-// Keys are what a server keeps of a password for SCRAM-SHA-256 (RFC 5802 §3). They do not give
-// the password away, but let whoever has them check guesses, and play the server.
+// hashOf returns the hash of a mechanism, with -PLUS or without; false when there is no such mechanism.
+func hashOf(mechanism string) (scramHash, bool) {
+	for _, h := range scramHashes {
+		if h.name == strings.TrimSuffix(mechanism, "-PLUS") {
+			return h, true
+		}
+	}
+	return scramHash{}, false
+}
+
+// Keys are what a server keeps of a password for one mechanism (RFC 5802 §3), 32 octets each for
+// SCRAM-SHA-256 and 20 for SCRAM-SHA-1. They do not give the password away, but let whoever has
+// them check guesses, and play the server.
 type Keys struct {
 	Salt       []byte
 	Iterations int
@@ -39,20 +52,24 @@ type Keys struct {
 	ServerKey  []byte
 }
 
-// NewKeys derives Keys for SCRAM-SHA-256 from a password, with a random salt of 16 octets. RFC
-// 7677 §4 asks for at least 4096 iterations. The only error is ErrPassword.
-func NewKeys(password string, iterations int) (Keys, error) {
+// NewKeys derives Keys for SCRAMSHA256 or SCRAMSHA1 from a password, with a random salt of 16
+// octets. RFC 7677 §4 asks for at least 4096 iterations. Errors are ErrPassword and ErrNoMechanism.
+func NewKeys(mechanism, password string, iterations int) (Keys, error) {
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	return deriveKeys(password, salt, iterations)
+	return deriveKeys(mechanism, password, salt, iterations)
 }
 
-func deriveKeys(password string, salt []byte, iterations int) (Keys, error) {
+func deriveKeys(mechanism, password string, salt []byte, iterations int) (Keys, error) {
+	hash, ok := hashOf(mechanism)
+	if !ok {
+		return Keys{}, ErrNoMechanism
+	}
 	prepared, err := PreparePassword(password)
 	if err != nil {
 		return Keys{}, err
 	}
-	client, err := scram.SHA256.NewClientUnprepped("", prepared, "")
+	client, err := hash.hash.NewClientUnprepped("", prepared, "")
 	if err != nil {
 		return Keys{}, fmt.Errorf("sasl: %w", err)
 	}
@@ -162,12 +179,12 @@ func checkIterations(serverFirst string) error {
 
 // SCRAMOptions are the server's side of one SCRAM exchange.
 type SCRAMOptions struct {
-	// Plus is for SCRAM-SHA-256-PLUS: the client must bind the channel.
-	Plus bool
-	// Binding returns channel binding data of a kind, as in Security. When it is set, the server
-	// offers SCRAM-SHA-256-PLUS, also if this exchange is without.
+	// Mechanism is the name. With -PLUS the client must bind the channel.
+	Mechanism string
+	// Binding returns channel binding data of a kind, as in Security. When it has any, the server
+	// offers the mechanism with -PLUS, also if this exchange is without.
 	Binding func(kind string) []byte
-	// Keys returns a user's keys. For a user that does not exist it returns keys that nobody
+	// Keys returns a user's keys for the mechanism. For a user that does not exist it returns keys that nobody
 	// knows a password of, always the same, so that a client cannot tell.
 	Keys func(user string) (Keys, error)
 	// Verified is called once the client has proved that it knows the password, before the
@@ -177,7 +194,23 @@ type SCRAMOptions struct {
 	Verified func(authz, user string, ok bool) error
 }
 
-// NewSCRAM returns the server's side of SCRAM-SHA-256 (RFC 5802, RFC 7677).
+// CanBind reports whether a connection has channel binding data of any kind. binding may be nil.
+func CanBind(binding func(kind string) []byte) bool { return anyBinding(binding) != "" }
+
+// anyBinding returns a kind of which there is channel binding data, or "".
+func anyBinding(binding func(kind string) []byte) string {
+	if binding == nil {
+		return ""
+	}
+	for _, kind := range []string{BindingExporter, BindingEndPoint} {
+		if len(binding(kind)) > 0 {
+			return kind
+		}
+	}
+	return ""
+}
+
+// NewSCRAM returns the server's side of SCRAM (RFC 5802, RFC 7677).
 func NewSCRAM(o SCRAMOptions) Server { return &scramServer{o: o} }
 
 type scramServer struct {
@@ -211,17 +244,21 @@ func (s *scramServer) Next(response []byte) ([]byte, bool, error) {
 func (s *scramServer) first(response []byte) ([]byte, bool, error) {
 	flag, _, _ := strings.Cut(string(response), ",")
 	kind, bound := strings.CutPrefix(flag, "p=")
-	if bound != s.o.Plus || len(response) > 4*maxField {
+	if bound != strings.HasSuffix(s.o.Mechanism, "-PLUS") || len(response) > 4*maxField {
 		// "p" belongs to the -PLUS mechanism and to no other (RFC 5802 §6).
 		s.step = 3
 		return nil, false, fmt.Errorf("%w: SCRAM: channel binding flag", ErrMalformed)
 	}
-	server, err := scram.SHA256.NewServer(s.lookup)
+	hash, ok := hashOf(s.o.Mechanism)
+	if !ok {
+		return nil, false, ErrNoMechanism
+	}
+	server, err := hash.hash.NewServer(s.lookup)
 	if err != nil {
 		return nil, false, fmt.Errorf("sasl: %w", err)
 	}
 	if !bound {
-		kind = BindingExporter // any that there is makes the server refuse the flag "y"
+		kind = anyBinding(s.o.Binding) // any that there is makes the server refuse the flag "y"
 	}
 	var data []byte
 	if s.o.Binding != nil {
@@ -236,7 +273,7 @@ func (s *scramServer) first(response []byte) ([]byte, bool, error) {
 		if s.keysErr != nil {
 			return nil, false, s.keysErr
 		}
-		return nil, false, fmt.Errorf("%w: %s: %v", ErrMalformed, SCRAMSHA256, err)
+		return nil, false, fmt.Errorf("%w: %s: %v", ErrMalformed, s.o.Mechanism, err)
 	}
 	return []byte(challenge), false, nil
 }

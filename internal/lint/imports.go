@@ -59,7 +59,7 @@ var allowed = map[string][]string{
 	"cmd/restante/internal/client": {"imap", "imapclient", "internal/maildate", "message",
 		"cmd/restante/internal/account", "cmd/restante/internal/cli", "cmd/restante/internal/config",
 		"cmd/restante/internal/mailfile", "cmd/restante/internal/output", "cmd/restante/internal/query", "cmd/restante/internal/terminal"},
-	"cmd/restante/internal/admin": {"auth", "auth/sasl", "imap", "internal/spool", "mailbox", "message", "store", "store/move", "summary",
+	"cmd/restante/internal/admin": {"auth", "auth/sasl", "imap", "imapserver", "internal/spool", "mailbox", "message", "store", "store/gate", "store/move", "summary",
 		"cmd/restante/internal/cli", "cmd/restante/internal/config", "cmd/restante/internal/datadir",
 		"cmd/restante/internal/mailfile", "cmd/restante/internal/mailstore", "cmd/restante/internal/output", "cmd/restante/internal/terminal"},
 	"cmd/restante/internal/server": {"auth", "imap", "imapserver", "internal/maildate", "lmtp", "message",

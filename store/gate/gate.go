@@ -34,8 +34,12 @@ var (
 // New returns a gate in front of a store.
 func New(mail store.Mail, policy Policy) *Gate { return &Gate{mail, policy} }
 
-// judge turns rights that are there, and those that are needed, into an error.
-func judge(have, need Rights) error {
+// judge turns rights that are there, and those that are needed, into an error. Of an actor who may only
+// look nothing else counts.
+func judge(actor store.Actor, have, need Rights) error {
+	if actor.IsReadOnly() {
+		have &= Lookup | Read
+	}
 	switch {
 	case have.Has(need):
 		return nil
@@ -51,7 +55,7 @@ func (g *Gate) check(ctx context.Context, actor store.Actor, ref store.Ref, need
 	if err != nil {
 		return err
 	}
-	return judge(have, need)
+	return judge(actor, have, need)
 }
 
 // checkName judges a call about a name.
@@ -60,7 +64,7 @@ func (g *Gate) checkName(ctx context.Context, actor store.Actor, account store.A
 	if err != nil {
 		return err
 	}
-	return judge(have, need)
+	return judge(actor, have, need)
 }
 
 // Account implements store.Mail. It takes the right to look up the account's own names.
@@ -87,10 +91,10 @@ func (g *Gate) Status(ctx context.Context, actor store.Actor, ref store.Ref) (ma
 	return g.mail.Status(ctx, actor, ref)
 }
 
-// Stage implements store.Mail. Anybody may make a body ready: it becomes a message only by an
+// Stage implements store.Mail. Anybody may make a body ready who may change anything: it becomes a message only by an
 // operation, which is judged.
 func (g *Gate) Stage(ctx context.Context, actor store.Actor, account store.AccountID, body io.Reader) (store.Staged, error) {
-	if _, ok := actor.Account(); !ok && !actor.IsSystem() {
+	if _, ok := actor.Account(); !ok && !actor.IsSystem() || actor.IsReadOnly() {
 		return nil, fmt.Errorf("gate: %w", store.ErrForbidden)
 	}
 	return g.mail.Stage(ctx, actor, account, body)

@@ -25,7 +25,7 @@ import (
 
 // Commands returns the commands that administer a server's data.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{newUser(), newImport(), newStore(), newCheck(), newDataServer()}
+	return []*cobra.Command{newUser(), newImport(), newIMAP(), newStore(), newCheck(), newDataServer()}
 }
 
 // API is what can be done to a server's data. Its errors are for people at a terminal.
@@ -44,6 +44,9 @@ type API interface {
 	Move(ctx context.Context, r MoveRequest, report func(MoveReport)) error
 	// AbortMove gives up moves that were begun: what has come to the target is removed.
 	AbortMove(ctx context.Context, r MoveRequest, report func(MoveReport)) error
+	// IMAP serves IMAP to a user, who is logged in already, on the connection that connect returns,
+	// which is called once the user is known. It closes the connection, and returns when it has ended.
+	IMAP(ctx context.Context, user string, connect func() (net.Conn, error)) error
 	Close() error
 }
 

@@ -49,6 +49,7 @@ func newDataServer() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&c.Data, "data", "", "")
 	cmd.Flags().IntVar(&c.Limits.History, "history", 0, "")
+	cmd.Flags().BoolVar(&c.SCRAMSHA1, "scram-sha-1", false, "")
 	return cmd
 }
 
@@ -58,19 +59,37 @@ func serveData(ctx context.Context, c *config.Server, log *slog.Logger) (stop fu
 	if err != nil {
 		return nil, err
 	}
-	l, err := Listen(filepath.Join(c.Data, SocketName))
+	serving, err := serveFolder(api, c.Data)
+	if err != nil {
+		return nil, err
+	}
+	return serving.Close, nil
+}
+
+// serveFolder answers on the socket of a data folder until the API is closed. In case of an error it
+// closes the store.
+func serveFolder(api *storeAPI, dir string) (API, error) {
+	l, err := Listen(filepath.Join(dir, SocketName))
 	if err != nil {
 		return nil, errors.Join(err, api.Close())
 	}
 	// Whoever asks is told of every error.
-	s := &http.Server{Handler: Handler(api, slog.New(slog.DiscardHandler))}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	return func() error {
-		s.Shutdown(context.Background())
-		<-done
-		return api.Close()
-	}, nil
+	s := &servingAPI{storeAPI: api, http: &http.Server{Handler: Handler(api, slog.New(slog.DiscardHandler))}, done: make(chan error, 1)}
+	go func() { s.done <- s.http.Serve(l) }()
+	return s, nil
+}
+
+// servingAPI is an API that answers on the socket of its folder too.
+type servingAPI struct {
+	*storeAPI
+	http *http.Server
+	done chan error
+}
+
+func (s *servingAPI) Close() error {
+	s.http.Shutdown(context.Background())
+	<-s.done
+	return s.storeAPI.Close()
 }
 
 // ownersAPI asks a data server, which ends when it is closed.
@@ -95,7 +114,8 @@ func openAsOwner(c *config.Server, owner datadir.Owner) (API, error) {
 		return nil, err
 	}
 	cmd := &exec.Cmd{
-		Path: program, Args: []string{os.Args[0], "data-server", "--data", dir, "--history", strconv.Itoa(c.Limits.History)},
+		Path: program, Args: []string{os.Args[0], "data-server", "--data", dir, "--history", strconv.Itoa(c.Limits.History),
+			"--scram-sha-1=" + strconv.FormatBool(c.SCRAMSHA1)},
 		Dir:    "/",
 		Stderr: os.Stderr,
 		// A group of its own, so that Ctrl-C does not end it in the middle of its work.

@@ -16,8 +16,13 @@ import (
 //	                                    as a line of JSON, then its octets; the answer is a line of
 //	                                    importAnswer for each batch
 //	POST   /move                        MoveRequest; the answer is a line of moveAnswer now and then
+//	POST   /imap?user=U                 with "Upgrade: imap"; after the answer 101 the connection is one
+//	                                    of IMAP, and begins with the greeting PREAUTH
 //
 // An error is a status of 400 or above and its text, or a last line {"error"}.
+
+// upgradeIMAP is what the connection of a request for IMAP becomes, by the Upgrade of HTTP.
+const upgradeIMAP = "imap"
 
 // credentials are a user and the password to have. Names are never part of a path, which would lose
 // some: "" and "..".

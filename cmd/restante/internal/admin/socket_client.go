@@ -11,19 +11,24 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 
 	"restante/cmd/restante/internal/mailfile"
 )
 
 // socketClient is the API of a running server.
-type socketClient struct{ client *http.Client }
+type socketClient struct {
+	client *http.Client
+	dial   func(context.Context) (net.Conn, error)
+}
 
 func newSocketClient(path string) *socketClient {
-	return &socketClient{&http.Client{Transport: &http.Transport{
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", path)
-		},
+	dial := func(ctx context.Context) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", path)
+	}
+	return &socketClient{dial: dial, client: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}}}
 }
 
@@ -55,11 +60,16 @@ func (a *socketClient) do(ctx context.Context, method, path string, body any) (*
 		return nil, fmt.Errorf("asking the running server: %w", err)
 	}
 	if resp.StatusCode >= 400 {
-		defer resp.Body.Close()
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
-		return nil, errors.New(string(bytes.TrimSpace(text)))
+		return nil, answerError(resp)
 	}
 	return resp, nil
+}
+
+// answerError is the error that an answer tells of.
+func answerError(resp *http.Response) error {
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	return errors.New(string(bytes.TrimSpace(text)))
 }
 
 func (a *socketClient) call(ctx context.Context, method, path string, body any) error {
@@ -90,6 +100,54 @@ func (a *socketClient) Users(ctx context.Context) (users []UserInfo, err error) 
 	defer resp.Body.Close()
 	err = json.NewDecoder(resp.Body).Decode(&users)
 	return users, err
+}
+
+// IMAP implements API. It does without an http.Client, whose connections cannot be ended in one
+// direction only.
+func (a *socketClient) IMAP(ctx context.Context, user string, connect func() (net.Conn, error)) error {
+	server, err := a.dial(ctx)
+	if err != nil {
+		return fmt.Errorf("asking the running server: %w", err)
+	}
+	defer server.Close()
+	stop := context.AfterFunc(ctx, func() { server.Close() })
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, "POST", "http://restante/imap?"+url.Values{"user": {user}}.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", upgradeIMAP)
+	if err := req.Write(server); err != nil {
+		return fmt.Errorf("asking the running server: %w", err)
+	}
+	answers := bufio.NewReader(server)
+	resp, err := http.ReadResponse(answers, req)
+	if err != nil {
+		return fmt.Errorf("asking the running server: %w", err)
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return answerError(resp)
+	}
+	client, err := connect()
+	if err != nil {
+		return err
+	}
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_, _ = io.Copy(server, client)
+		if half, ok := server.(interface{ CloseWrite() error }); ok {
+			half.CloseWrite()
+		}
+	}()
+	_, err = io.Copy(client, answers)
+	client.Close()
+	<-sent
+	if ctx.Err() != nil || errors.Is(err, syscall.EPIPE) {
+		return nil // the client has ended it
+	}
+	return err
 }
 
 func (a *socketClient) Import(ctx context.Context, user string, boxes []ImportBox, next func() (int, *mailfile.Message, error), done func(ImportProgress)) error {

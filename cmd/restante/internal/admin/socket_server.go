@@ -67,6 +67,7 @@ func Handler(a API, log *slog.Logger) http.Handler {
 		h.answer(w, name, "user removed", "user not removed", a.RemoveUser(r.Context(), name))
 	})
 	mux.HandleFunc("POST /import", h.importMessages)
+	mux.HandleFunc("POST /imap", h.serveIMAP)
 	mux.HandleFunc("POST /move", func(w http.ResponseWriter, r *http.Request) { h.move(w, r, a.Move) })
 	mux.HandleFunc("POST /move/abort", func(w http.ResponseWriter, r *http.Request) { h.move(w, r, a.AbortMove) })
 	return mux
@@ -117,6 +118,31 @@ func (h handler) importMessages(w http.ResponseWriter, r *http.Request) {
 		// The client stops when it has read that. Until then its messages are read: net/http cannot
 		// end a full-duplex request of which a part is still to come.
 		io.Copy(io.Discard, in)
+	}
+}
+
+// serveIMAP makes the connection of a request one of IMAP.
+func (h handler) serveIMAP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != upgradeIMAP {
+		http.Error(w, "the connection is to become one of IMAP: ask with Upgrade: "+upgradeIMAP, http.StatusUpgradeRequired)
+		return
+	}
+	upgraded := false
+	err := h.api.IMAP(r.Context(), r.URL.Query().Get("user"), func() (net.Conn, error) {
+		nc, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return nil, err
+		}
+		upgraded = true
+		rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + upgradeIMAP + "\r\n\r\n")
+		if err := rw.Flush(); err != nil || rw.Reader.Buffered() > 0 {
+			nc.Close()
+			return nil, errors.Join(err, errors.New("the client does not wait for the answer"))
+		}
+		return nc, nil
+	})
+	if err != nil && !upgraded {
+		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"time"
 
 	"restante/auth"
 	"restante/auth/sasl"
@@ -12,14 +14,19 @@ import (
 	"restante/cmd/restante/internal/datadir"
 	"restante/cmd/restante/internal/mailstore"
 	"restante/imap"
+	"restante/imapserver"
 	"restante/store"
+	"restante/store/gate"
 )
 
-// New administers an open store. It stays open when the API is closed.
-func New(s store.Store, a *auth.Authenticator) API { return &storeAPI{store: s, auth: a} }
+// New administers an open store, to whose users imap serves their mail. Both stay as they are when the
+// API is closed.
+func New(s store.Store, a *auth.Authenticator, imap *imapserver.Server) API {
+	return &storeAPI{store: s, auth: a, imap: imap}
+}
 
 // openStore opens the store until the API is closed.
-func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (API, error) {
+func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*storeAPI, error) {
 	if err := datadir.Prepare(c.Data, log); err != nil {
 		return nil, err
 	}
@@ -27,26 +34,48 @@ func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (API, er
 	if err != nil {
 		return nil, err
 	}
-	a, err := auth.New(s, nil)
+	a, err := auth.New(s, &auth.Options{Params: auth.Params{SCRAMSHA1: c.SCRAMSHA1}, Log: log})
 	if err != nil {
 		s.Close()
 		return nil, err
 	}
-	return &storeAPI{store: s, auth: a, owned: true}, nil
+	return &storeAPI{store: s, auth: a, owned: true, imap: &imapserver.Server{
+		Mail: gate.New(s, gate.Owners), Auth: a, Limits: IMAPLimits(c.Limits), Log: log,
+	}}, nil
 }
 
 // storeAPI works on a store directly.
 type storeAPI struct {
 	store store.Store
 	auth  *auth.Authenticator
-	owned bool // Close closes the store
+	imap  *imapserver.Server
+	owned bool // Close ends the sessions and closes the store
 }
 
+// closeGrace is how long clients have to finish what they are doing.
+const closeGrace = 10 * time.Second
+
 func (a *storeAPI) Close() error {
-	if a.owned {
-		return a.store.Close()
+	if !a.owned {
+		return nil
 	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	_ = a.imap.Shutdown(ctx) // who has not finished by then is cut off
+	return a.store.Close()
+}
+
+// IMAP implements API.
+func (a *storeAPI) IMAP(ctx context.Context, name string, connect func() (net.Conn, error)) error {
+	user, err := a.user(ctx, name)
+	if err != nil {
+		return err
+	}
+	nc, err := connect()
+	if err != nil {
+		return err
+	}
+	return a.imap.ServePreauth(nc, user)
 }
 
 // initialMailboxes are what a new user starts with besides INBOX.
@@ -63,7 +92,7 @@ func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
 	if err != nil {
 		return err
 	}
-	secret, err := auth.NewSecret(password, auth.Params{})
+	secret, err := a.auth.NewSecret(password)
 	if err != nil {
 		return passwordError(err)
 	}

@@ -40,6 +40,10 @@ type Server struct {
 	TLSCert           string   `toml:"tls_cert" default:"the server makes a certificate, which nobody trusts" example:"/etc/restante/mail.crt" doc:"file with the certificate chain, PEM"`
 	TLSKey            string   `toml:"tls_key" example:"/etc/restante/mail.key" doc:"file with its private key, PEM"`
 	AllowPlaintext    bool     `toml:"allow_plaintext" default:"false" doc:"take passwords without TLS from other machines too"`
+	ClientCA          string   `toml:"client_ca" default:"none, and clients are asked for no certificate" example:"/etc/restante/clients.pem" doc:"file with the authorities, PEM, whose certificates let their owners log in without a password, by SASL's EXTERNAL; a certificate is good until it expires"`
+	ClientName        string   `toml:"client_name" default:"cn" doc:"what in such a certificate is the user's name: cn, the common name of its subject, or email, an address among its alternative names"`
+	Anonymous         string   `toml:"anonymous" default:"none" example:"guest" doc:"user whose mail everybody may read without a password, by SASL's ANONYMOUS, and not change"`
+	SCRAMSHA1         bool     `toml:"scram_sha_1" default:"false" doc:"offer SCRAM-SHA-1 too, for clients that know no SCRAM-SHA-256. A user has keys for it from the next password that is set, or the next login that sends it; whoever steals them guesses passwords two to three times as fast"`
 	Hostname          string   `toml:"hostname" default:"that of the machine" example:"mail.example.org" doc:"name by which the server goes"`
 	Domains           []string `toml:"domains" default:"none, and mail for ann@ every domain is taken" example:"[\"example.org\"]" doc:"domains in which ann@ is the user ann, for mail and to log in"`
 	Postmaster        string   `toml:"postmaster" default:"the only user" example:"ann" doc:"user who gets mail for postmaster"`

@@ -102,11 +102,10 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	authenticator, err := auth.New(loginNames{s.store, c.Domains}, &auth.Options{Key: key, Log: log})
+	authenticator, err := auth.New(loginNames{s.store, c.Domains}, &auth.Options{Params: auth.Params{SCRAMSHA1: c.SCRAMSHA1}, Key: key, Anonymous: c.Anonymous, Log: log})
 	if err != nil {
 		return nil, err
 	}
-	s.admin = admin.New(s.store, authenticator)
 	if s.hostname = c.Hostname; s.hostname == "" {
 		s.hostname, _ = os.Hostname()
 	}
@@ -120,12 +119,18 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 	if paths.selfSigned {
 		s.selfSigned = paths.cert
 	}
+	tlsConfig := s.certificates.config()
+	clientNames, err := clientCertificates(c, tlsConfig)
+	if err != nil {
+		return nil, err
+	}
 	m := newMetrics()
 	mail := gate.New(s.store, gate.Owners)
 	s.imap = &imapserver.Server{
-		Mail: mail, Auth: authenticator, TLS: s.certificates.config(), AllowPlaintext: c.AllowPlaintext,
-		Limits: imapLimits(c.Limits), Log: log, Observer: m, Version: version,
+		Mail: mail, Auth: authenticator, TLS: tlsConfig, ClientNames: clientNames, AllowPlaintext: c.AllowPlaintext,
+		Limits: admin.IMAPLimits(c.Limits), Log: log, Observer: m, Version: version,
 	}
+	s.admin = admin.New(s.store, authenticator, s.imap)
 	s.lmtp = &lmtp.Server{
 		Users: s.store, Mail: mail, Name: s.hostname, Domains: c.Domains, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
 		Log: log, Observer: m,

@@ -1,4 +1,4 @@
-package server
+package admin
 
 import (
 	"time"
@@ -7,8 +7,8 @@ import (
 	"restante/imapserver"
 )
 
-// imapLimits returns the limits of the IMAP server; what is 0 has its default there.
-func imapLimits(l config.Limits) imapserver.Limits {
+// IMAPLimits returns the limits of the IMAP server; what is 0 has its default there.
+func IMAPLimits(l config.Limits) imapserver.Limits {
 	return imapserver.Limits{
 		LineLength: l.LineLength, CommandLiterals: l.CommandLiterals, AppendLimit: l.AppendLimit,
 		CommandsBeforeAuth: l.CommandsBeforeAuth, ErrorsBeforeAuth: l.ErrorsBeforeAuth, Errors: l.Errors,
