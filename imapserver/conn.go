@@ -227,6 +227,8 @@ func (c *conn) end(err error) {
 		c.bye(imap.CodeUnavailable, "Server is shutting down")
 	case errors.Is(err, errProtocol):
 		c.bye("", err.Error())
+	case errors.Is(err, imapwire.ErrEndlessLine):
+		c.bye(imap.CodeLimit, "A line this long is not accepted")
 	case errors.Is(err, errAccountDeleted):
 		c.bye("", "The user was deleted")
 	case errors.Is(err, store.ErrMoved):

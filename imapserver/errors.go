@@ -83,7 +83,7 @@ func (c *conn) failure(err error) *failure {
 		big     *imapwire.LiteralTooBig
 	)
 	switch {
-	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, errAccountDeleted):
+	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, imapwire.ErrEndlessLine), errors.Is(err, errAccountDeleted):
 		return nil
 	case errors.Is(err, store.ErrMoved):
 		return nil // whoever connects again finds it

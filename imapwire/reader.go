@@ -58,6 +58,7 @@ type Reader struct {
 	used    int     // octets of the command without literals
 	inline  int64   // octets of the literals in the frame
 	skipped int64   // octets of refused literals
+	cut     int     // octets of lines that are too long
 	lit     Literal // the message of APPEND
 	pending bool    // lit was handed over and its command is not at its end
 
@@ -85,8 +86,8 @@ func (r *Reader) Buffered() int { return r.w - r.r }
 // all the same.
 //
 // Errors: io.EOF when the connection ends between two commands, io.ErrUnexpectedEOF within one;
-// ErrLineTooLong and *LiteralTooBig for what is over the limits, with as much of the command's start
-// in frame as Tag needs; what cont returned; what the connection returned.
+// ErrEndlessLine for what is not to be read any further; ErrLineTooLong and *LiteralTooBig for what is
+// over the limits, with as much of the command's start in frame as Tag needs; what cont returned; what the connection returned.
 //
 // The frame is valid until the next call.
 func (r *Reader) ReadCommand(cont func() error) (frame []byte, lit *Literal, err error) {
@@ -131,7 +132,7 @@ func (r *Reader) ReadLiteral(n int64) io.Reader {
 
 // reset forgets the last command.
 func (r *Reader) reset() {
-	r.used, r.inline, r.skipped, r.lit, r.pending = 0, 0, 0, Literal{}, false
+	r.used, r.inline, r.skipped, r.cut, r.lit, r.pending = 0, 0, 0, 0, Literal{}, false
 	r.maxLine, r.maxLiteral, r.extended = r.o.MaxLine, r.o.MaxLiteral, false
 }
 
@@ -220,6 +221,9 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 		}
 	}
 }
+
+// maxCut is how many times MaxLine lines that are too long may have that are read to their ends.
+const maxCut = 16
 
 // headSize is how much of a line that is too long is kept for its tag.
 const headSize = 64
@@ -327,6 +331,11 @@ func (r *Reader) readLine(limit func([]byte) int, idle bool) ([]byte, error) {
 			// One octet more than the limit may be a CR.
 			if !cut && len(r.line.b) > max(limit(r.line.b), 0)+1 {
 				cut = true
+			}
+			if cut {
+				if r.cut += len(b); r.cut > maxCut*r.o.MaxLine {
+					return part, ErrEndlessLine
+				}
 			}
 			if keep := headSize + announcementLen + 1; cut && len(r.line.b) > keep {
 				n := len(r.line.b)
