@@ -38,6 +38,7 @@ const (
 	CapSpecialUse      Cap = "SPECIAL-USE"
 	CapStartTLS        Cap = "STARTTLS"
 	CapStatusSize      Cap = "STATUS=SIZE"
+	CapUnauthenticate  Cap = "UNAUTHENTICATE"
 	CapUIDOnly         Cap = "UIDONLY"
 	CapUIDPlus         Cap = "UIDPLUS"
 	CapUnselect        Cap = "UNSELECT"

@@ -93,6 +93,10 @@ func (c *conn) failure(err error) *failure {
 		return answer("BAD", "", fmt.Sprintf("%s at octet %d: %s", syntax.Production, syntax.Offset, syntax.Msg))
 	case errors.As(err, &unknown):
 		return answer("BAD", "", "Unknown command "+printable(unknown.Name))
+	case errors.As(err, &big) && big.Fatal:
+		return nil
+	case errors.As(err, &big) && big.NonSync && c.s.LiteralMinus:
+		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("A literal that does not wait may have %d octets", maxLiteralMinus))
 	case errors.As(err, &big):
 		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("The literals of a command may have %d octets", c.readerOptions().MaxLiteral))
 	case errors.Is(err, imapwire.ErrLineTooLong):

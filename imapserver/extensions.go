@@ -15,6 +15,7 @@ var extensions = []*extension{
 	&idExtension,
 	&idleExtension,
 	&compressExtension,
+	&unauthenticateExtension,
 
 	&namespaceExtension,
 	&uidPlusExtension,

@@ -13,6 +13,9 @@ type ReaderOptions struct {
 	// MaxSkip is how many octets of refused literals are read and thrown away in one command that
 	// the client has sent without waiting, so that the connection can go on; 1 MiB.
 	MaxSkip int64
+	// MaxNonSync is how many octets a literal may have that the client sends without waiting (RFC 7888
+	// §5); 0: there is no limit besides the others.
+	MaxNonSync int64
 	// Longer, when it is not nil, is asked once in a command that goes over MaxLine or MaxLiteral. It
 	// is given what has been read of the command, and returns the limits that this command has.
 	Longer func(start []byte) (maxLine int, maxLiteral int64)
@@ -197,6 +200,13 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 		}
 		r.collect(line)
 		frame := r.frameBytes()
+		if limit := r.o.MaxNonSync; l.NonSync && limit > 0 && l.Size > limit {
+			big := &LiteralTooBig{Tag: Tag(frame), Size: l.Size, NonSync: true}
+			if err := r.skipLiteral(l); err != nil {
+				return frame, nil, err
+			}
+			return frame, nil, big
+		}
 		if !start || endsInMessage(frame, len(frame)-len(line)+at) {
 			r.lit, r.pending = l, true
 			r.lit.src, r.lit.left = r, l.Size
