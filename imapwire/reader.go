@@ -232,8 +232,8 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 	}
 }
 
-// maxCut is how many times MaxLine lines that are too long may have that are read to their ends.
-const maxCut = 16
+// minCut is how many octets of lines that are too long are read at least, to find their ends.
+const minCut = 1 << 20
 
 // headSize is how much of a line that is too long is kept for its tag.
 const headSize = 64
@@ -343,7 +343,7 @@ func (r *Reader) readLine(limit func([]byte) int, idle bool) ([]byte, error) {
 				cut = true
 			}
 			if cut {
-				if r.cut += len(b); r.cut > maxCut*r.o.MaxLine {
+				if r.cut += len(b); r.cut > max(minCut, 16*r.o.MaxLine) {
 					return part, ErrEndlessLine
 				}
 			}
