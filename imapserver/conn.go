@@ -63,27 +63,12 @@ type conn struct {
 
 	hangup atomic.Bool // nothing is read any more
 
-<<<<<<< HEAD
-	state     state
-	enabled   capSet
-	user      store.User
-	actor     store.Actor // the user
-	account   store.Account
-	sel       *selection // nil unless selected
-	searchRes imap.UIDSet
-	metadata  toldMetadata
-	commands  int       // before login
-	isLongID  bool      // the command counts in Server.longIDs
-	errors    int       // before the login in all, then in a row
-	start     time.Time // of the connection
-=======
 	state state
 	login
 	commands int       // before login
 	isLongID bool      // the command counts in Server.longIDs
 	errors   int       // before the login in all, then in a row
 	start    time.Time // of the connection, or when the last login ended
->>>>>>> 8437b9e (imapserver: UNAUTHENTICATE, and LITERAL- in the place of LITERAL+)
 
 	work       work // of the command that runs
 	tag        string
@@ -99,6 +84,7 @@ type login struct {
 	account   store.Account
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
+	metadata  toldMetadata
 }
 
 func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
