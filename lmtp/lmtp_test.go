@@ -26,7 +26,6 @@ import (
 	"restante/imap"
 	"restante/internal/servertest"
 	"restante/mailbox"
-	"restante/message"
 	"restante/store"
 	"restante/store/gate"
 	"restante/store/memstore"
@@ -599,7 +598,9 @@ func TestSummary(t *testing.T) {
 	if len(got) != 1 {
 		t.Fatalf("%d messages", len(got))
 	}
-	want := summary.Build(message.ParseBytes([]byte(got[0])))
+	builder, summarise := summary.NewBuilder()
+	io.WriteString(builder, got[0])
+	want := summarise()
 	a := w.account("bob")
 	e, _ := a.Namespace().Lookup(imap.Inbox)
 	m, err := w.store.Open(context.Background(), store.System, store.Ref{Account: a.ID(), Mailbox: e.ID})

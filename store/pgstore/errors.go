@@ -21,6 +21,7 @@ const (
 	codeReadOnly        = "25006" // the leader is a standby now
 	codeNoPrivilege     = "42501"
 	codeNoSchema        = "3F000"
+	codeNoTable         = "42P01"
 )
 
 func isCode(err error, code string) bool {

@@ -28,7 +28,8 @@ func (db *database) prepare(ctx context.Context, what string, log *slog.Logger) 
 		return db.unreachable(what, err)
 	}
 	err = migrate(ctx, db.pool.Config().ConnConfig, log)
-	if isCode(err, codeNoPrivilege) || isCode(err, codeNoSchema) {
+	// Where search_path names no schema that is there, goose finds its table in another one, or cannot make it.
+	if isCode(err, codeNoPrivilege) || isCode(err, codeNoSchema) || isCode(err, codeNoTable) {
 		return db.unreachable(what, err)
 	}
 	return err
@@ -43,8 +44,8 @@ func (db *database) unreachable(what string, err error) error {
 		remedy = fmt.Sprintf("it refuses the user %q: is the name right, is the password in $PGPASSWORD or ~/.pgpass, does pg_hba.conf allow it?", c.User)
 	case isCode(err, "3D000"):
 		remedy = fmt.Sprintf("it has no database %q: make it with createdb -O %s -E UTF8 -T template0 %[1]s", c.Database, c.User)
-	case isCode(err, codeNoPrivilege), isCode(err, codeNoSchema):
-		remedy = fmt.Sprintf("the user %q may not make tables in %q: make it the owner of the database", c.User, c.Database)
+	case isCode(err, codeNoPrivilege), isCode(err, codeNoSchema), isCode(err, codeNoTable):
+		remedy = fmt.Sprintf("the user %q may not make tables in %q: make it the owner of the database; a schema that search_path names must be there", c.User, c.Database)
 	default:
 		remedy = "cannot connect: are the addresses right, is a server running that can be written to, may this machine connect to it?"
 	}

@@ -30,7 +30,7 @@ func TestUnreachable(t *testing.T) {
 		{"no server", with(func(_ *url.URL, q url.Values) { q.Set("host", t.TempDir()) }), []string{"cannot connect", "may this machine connect to it?", "no such file"}},
 		{"no user", with(func(_ *url.URL, q url.Values) { q.Set("user", "stranger") }), []string{`refuses the user "stranger"`, "PGPASSWORD", "SQLSTATE 28000"}},
 		{"no database", with(func(u *url.URL, _ url.Values) { u.Path = "/nowhere" }), []string{`no database "nowhere"`, "createdb -O postgres -E UTF8 -T template0 nowhere", "SQLSTATE 3D000"}},
-		{"no schema", with(func(_ *url.URL, q url.Values) { q.Set("search_path", "nowhere") }), []string{"may not make tables", "SQLSTATE 3F000"}},
+		{"no schema", with(func(_ *url.URL, q url.Values) { q.Set("search_path", "nowhere") }), []string{"may not make tables", "search_path"}},
 		{"no address", "postgres://a:secret@[/", []string{"postgres://user@host/database"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
