@@ -77,6 +77,7 @@ signal() {
 }
 
 runs() { [ -n "$(pids "$1")" ]; }
+ended() { ! runs "$1"; }
 
 # as_postgres comes before a command: root runs PostgreSQL as its own user, because it refuses to run as
 # root; everybody else as themselves.

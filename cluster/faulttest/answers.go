@@ -20,10 +20,13 @@ func summarize(lines []string) map[string]int {
 		if m := logMessage.FindStringSubmatch(line); m != nil {
 			line = m[1] + " " + m[2] + " " + m[3]
 		}
-		counts[numbers.ReplaceAllString(line, "N")]++
+		counts[withoutNumbers(line)]++
 	}
 	return counts
 }
+
+// withoutNumbers makes one text of those that differ in numbers and names made of digits only.
+func withoutNumbers(text string) string { return numbers.ReplaceAllString(text, "N") }
 
 // tellCounts prints what was said, and how often.
 func tellCounts(out io.Writer, counts map[string]int) {

@@ -21,146 +21,135 @@ type message struct {
 	sum [sha256.Size]byte
 }
 
-// place is where a message is, was, or may be.
+// place is where a message is, was, or may be. Its writer changes it; it is compared when nobody writes.
 type place struct {
 	message *message
-	box     *box
 	uid     uint32 // 0: nobody has said which
+	modSeq  uint64 // the highest that was told of it
 	there   state
-	flagged state
-	// other is where the message is if it is not here: a MOVE of which nobody knows whether it was made.
-	other *place
+	flagged state // \Flagged
+	// leaving: nobody knows whether it was moved or expunged, so that it may go at any moment.
+	leaving bool
+	// moved is where the message is if it is not here: nobody knows whether the MOVE was made.
+	moved *place
 }
 
-// box is a mailbox, and what has been said of it.
+// counters are what a mailbox tells of itself. They never go back. 0: it was not told.
+type counters struct {
+	uidNext uint32
+	high    uint64 // HIGHESTMODSEQ
+}
+
+// box is a mailbox, and what was said of it.
 type box struct {
 	user, name string
 
 	mu struct {
 		sync.Mutex
 		validity string
-		issued   map[uint32]*message
-		uidNext  uint32 // the highest that was seen or follows from a UID that was
-		wrong    []string
+		counters counters // the highest that were seen or follow from what was
+		uids     map[uint32]*place
 		places   []*place
+		wrong    []complaint // heard while writing
 	}
 }
 
 func newBox(user, name string) *box {
 	b := &box{user: user, name: name}
-	b.mu.issued = map[uint32]*message{}
+	b.mu.uids = map[uint32]*place{}
 	return b
 }
 
-// add notes a place of a message.
-func (b *box) add(p *place) {
+// known returns the lowest counters that an answer may tell to a command that is given from now on.
+func (b *box) known() counters {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p.box = b
-	b.mu.places = append(b.mu.places, p)
-	if p.uid == 0 {
-		return
-	}
-	if other := b.mu.issued[p.uid]; other != nil {
-		b.wrongLocked("UID %d was given to %s and to %s", p.uid, other.id, p.message.id)
-	}
-	b.mu.issued[p.uid] = p.message
-	b.mu.uidNext = max(b.mu.uidNext, p.uid+1)
+	return b.mu.counters
 }
 
-// known returns the lowest UIDNEXT that a STATUS may tell which begins now.
-func (b *box) known() uint32 {
+// saw notes what was told of the mailbox in an answer to a command that was given when floor was known.
+func (b *box) saw(validity string, told, floor counters) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.mu.uidNext
+	b.sawLocked(validity, told, floor)
 }
 
-// saw notes a UIDVALIDITY, and a UIDNEXT when it is not 0, which must be floor at least.
-func (b *box) saw(validity string, uidNext, floor uint32) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *box) sawLocked(validity string, told, floor counters) {
 	if b.mu.validity == "" {
 		b.mu.validity = validity
 	}
 	if validity != b.mu.validity {
-		b.wrongLocked("UIDVALIDITY was %s and is %s", b.mu.validity, validity)
+		b.wrongLocked(wrong, "UIDVALIDITY was %s and is %s", b.mu.validity, validity)
 	}
-	if uidNext != 0 && uidNext < floor {
-		b.wrongLocked("UIDNEXT is %d after it was %d", uidNext, floor)
+	if told.uidNext != 0 && told.uidNext < floor.uidNext {
+		b.wrongLocked(wrong, "UIDNEXT is %d after %d", told.uidNext, floor.uidNext)
 	}
-	b.mu.uidNext = max(b.mu.uidNext, uidNext)
+	if told.high != 0 && told.high < floor.high {
+		b.wrongLocked(wrong, "HIGHESTMODSEQ is %d after %d", told.high, floor.high)
+	}
+	b.mu.counters.uidNext = max(b.mu.counters.uidNext, told.uidNext)
+	b.mu.counters.high = max(b.mu.counters.high, told.high)
+}
+
+// put notes a place of a message of which no UID was told.
+func (b *box) put(p *place) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.places = append(b.mu.places, p)
+}
+
+// putAt notes a place with the UID that the answer to a command has told, which was given when floor
+// was known.
+func (b *box) putAt(p *place, uid uint32, validity string, floor counters) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.places = append(b.mu.places, p)
+	b.sawLocked(validity, counters{uidNext: uid + 1}, counters{})
+	if uid < floor.uidNext {
+		b.wrongLocked(wrong, "UID %d after UIDNEXT %d", uid, floor.uidNext)
+	}
+	b.issueLocked(p, uid)
+}
+
+func (b *box) issueLocked(p *place, uid uint32) {
+	if other := b.mu.uids[uid]; other != nil {
+		b.wrongLocked(uidTwice, "UID %d was given to %s and to %s", uid, other.message.id, p.message.id)
+		return
+	}
+	p.uid = uid
+	b.mu.uids[uid] = p
+}
+
+// changed notes the mod-sequence that the answer to a command has told of a place, which was given when
+// floor was known.
+func (b *box) changed(p *place, modSeq uint64, floor counters) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if modSeq <= floor.high || modSeq <= p.modSeq {
+		b.wrongLocked(wrong, "UID %d: mod-sequence %d after %d, HIGHESTMODSEQ %d", p.uid, modSeq, p.modSeq, floor.high)
+	}
+	p.modSeq = max(p.modSeq, modSeq)
+	b.mu.counters.high = max(b.mu.counters.high, modSeq)
 }
 
 // complain notes something wrong.
 func (b *box) complain(format string, args ...any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.wrongLocked(format, args...)
+	b.wrongLocked(wrong, format, args...)
 }
 
-func (b *box) wrongLocked(format string, args ...any) {
-	b.mu.wrong = append(b.mu.wrong, fmt.Sprintf(format, args...))
+func (b *box) wrongLocked(k kind, format string, args ...any) {
+	b.mu.wrong = append(b.mu.wrong, b.complaint(k, format, args...))
 }
 
-// found is what a node shows of a message.
-type found struct {
-	id      string
-	uid     uint32
-	sum     [sha256.Size]byte
-	flagged bool
+func (b *box) complaint(k kind, format string, args ...any) complaint {
+	return complaint{k, b.user, b.name, fmt.Sprintf(format, args...)}
 }
 
-// verdict counts what is not as it was acknowledged.
-type verdict struct{ lost, twice, wrong int }
-
-func (v *verdict) add(o verdict) {
-	v.lost, v.twice, v.wrong = v.lost+o.lost, v.twice+o.twice, v.wrong+o.wrong
-}
-
-// compare looks whether what a node shows is what was acknowledged. It returns the places at which
-// something was found.
-func (b *box) compare(there []found, tell func(format string, args ...any)) (v verdict, at map[*place]bool) {
+// heard returns the complaints of the time of writing.
+func (b *box) heard() []complaint {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at = map[*place]bool{}
-	byUID, unplaced := map[uint32]*place{}, map[string][]*place{}
-	for _, p := range b.mu.places {
-		if p.uid != 0 {
-			byUID[p.uid] = p
-		} else {
-			unplaced[p.message.id] = append(unplaced[p.message.id], p)
-		}
-	}
-	for _, f := range there {
-		p := byUID[f.uid]
-		switch rest := unplaced[f.id]; {
-		case p != nil && p.message.id != f.id:
-			tell("UID %d was %s and is %s", f.uid, p.message.id, f.id)
-			v.wrong++
-			continue
-		case p == nil && len(rest) == 0:
-			tell("UID %d: %s is there once more", f.uid, f.id)
-			v.twice++
-			continue
-		case p == nil:
-			p, unplaced[f.id] = rest[0], rest[1:]
-		}
-		if other := b.mu.issued[f.uid]; other != nil && other.id != f.id {
-			tell("UID %d was %s and is %s", f.uid, other.id, f.id)
-			v.wrong++
-		}
-		b.mu.issued[f.uid] = p.message
-		at[p] = true
-		if p.there == no || f.sum != p.message.sum || p.flagged == yes && !f.flagged || p.flagged == no && f.flagged {
-			tell("UID %d: %s is not as it was acknowledged: there %d, flagged %v (%d), octets right %v", f.uid, f.id, p.there, f.flagged, p.flagged, f.sum == p.message.sum)
-			v.wrong++
-		}
-	}
-	for _, p := range b.mu.places {
-		if p.there == yes && !at[p] {
-			tell("UID %d: %s is not there", p.uid, p.message.id)
-			v.lost++
-		}
-	}
-	return v, at
+	return b.mu.wrong
 }

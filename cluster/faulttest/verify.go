@@ -1,128 +1,123 @@
 package main
 
 import (
-	"bytes"
-	"crypto/sha256"
+	"context"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
-	"strings"
 )
 
-// verify compares what nodes show with what was acknowledged. Nobody writes meanwhile.
-func (l *load) verify(out io.Writer, nodes []node) (v verdict, err error) {
+// verify reads everything from nodes, and compares it with what was acknowledged. Nobody writes
+// meanwhile. A node that was just started, or does not answer yet, is waited for.
+func (l *load) verify(ctx context.Context, out io.Writer, nodes []node) error {
 	for _, n := range nodes {
-		tell := func(b *box) func(string, ...any) {
-			return func(format string, args ...any) {
-				fmt.Fprintf(out, "%s: %s's %s: %s\n", n.name, b.user, b.name, fmt.Sprintf(format, args...))
-			}
+		var complaints []complaint
+		err := until(ctx, func() (err error) {
+			complaints, err = l.readNode(ctx, n)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", n.name, err)
 		}
-		there := map[*place]bool{}
-		for _, user := range users {
-			c, err := dial(n.imap, user, password)
-			if err != nil {
-				return v, fmt.Errorf("%s: %w", n.name, err)
-			}
-			defer c.close()
-			for _, b := range l.boxes {
-				if b.user != user {
-					continue
-				}
-				messages, err := read(c, b)
-				if err != nil {
-					return v, fmt.Errorf("%s: reading %s: %w", n.name, b.name, err)
-				}
-				one, at := b.compare(messages, tell(b))
-				v.add(one)
-				for p := range at {
-					there[p] = true
-				}
-			}
-			names, err := list(c, l.name)
-			if err != nil {
-				return v, fmt.Errorf("%s: %w", n.name, err)
-			}
-			for _, w := range l.writers {
-				for name, made := range w.made {
-					if w.user == user && (made == yes && !names[name] || made == no && names[name]) {
-						tell(w.home)("mailbox %s: there %v, acknowledged %d", name, names[name], made)
-						v.wrong++
-					}
-				}
-			}
-		}
-		for _, w := range l.writers {
-			for _, p := range w.home.mu.places {
-				if p.other != nil && there[p] == there[p.other] {
-					tell(w.home)("%s, which was moved, is at both places or at none: %v", p.message.id, there[p])
-					v.wrong++
-				}
-			}
-		}
+		l.complain(out, n.name, complaints)
 	}
 	for _, b := range l.boxes {
-		for _, wrong := range b.mu.wrong {
-			fmt.Fprintf(out, "%s's %s: %s\n", b.user, b.name, wrong)
-			v.wrong++
-		}
-		b.mu.wrong = nil // told once
+		l.complain(out, "while writing", b.heard())
 	}
-	return v, nil
+	return nil
 }
 
-var (
-	fetchUID = regexp.MustCompile(`\bUID (\d+)`)
-	headerID = regexp.MustCompile(`^X-Id: ([^\r]*)\r`)
-	okItem   = regexp.MustCompile(`^\* OK \[(UIDVALIDITY|UIDNEXT) (\d+)\]`)
-)
-
-// read returns all messages of a mailbox. What LMTP writes before a message is no part of it.
-func read(c *client, b *box) (all []found, err error) {
-	floor := b.known()
-	var validity string
-	var next uint64
-	_, err = c.do("EXAMINE "+b.name, nil, func(line string, _ [][]byte) {
-		switch m := okItem.FindStringSubmatch(line); {
-		case m == nil:
-		case m[1] == "UIDVALIDITY":
-			validity = m[2]
-		default:
-			next, _ = strconv.ParseUint(m[2], 10, 32)
+// complain counts each complaint once, from however many nodes it comes, and prints the first few.
+func (l *load) complain(out io.Writer, from string, complaints []complaint) {
+	const most = 20
+	printed := 0
+	for _, c := range complaints {
+		if printed++; printed <= most {
+			fmt.Fprintf(out, "%s: %s: %s's %s: %s\n", from, kindNames[c.kind], c.user, c.box, c.text)
 		}
-	})
+		l.complaints[c] = true
+	}
+	if printed > most {
+		fmt.Fprintf(out, "%s: %d more\n", from, printed-most)
+	}
+}
+
+// readNode compares what one node shows with what was acknowledged.
+func (l *load) readNode(ctx context.Context, n node) (complaints []complaint, err error) {
+	for _, user := range users {
+		of, err := l.readUser(ctx, n, user)
+		if err != nil {
+			return nil, err
+		}
+		complaints = append(complaints, of...)
+	}
+	return complaints, nil
+}
+
+func (l *load) readUser(ctx context.Context, n node, user string) (complaints []complaint, err error) {
+	c, err := dial(ctx, n.imap, user, password)
 	if err != nil {
 		return nil, err
 	}
-	b.saw(validity, uint32(next), floor)
-	_, err = c.do("UID FETCH 1:* (FLAGS BODY.PEEK[])", nil, func(line string, literals [][]byte) {
-		m := fetchUID.FindStringSubmatch(line)
-		if m == nil || len(literals) != 1 {
-			return
+	defer c.close()
+	there := map[*place]bool{}
+	for _, b := range l.boxes {
+		if b.user != user {
+			continue
 		}
-		uid, _ := strconv.ParseUint(m[1], 10, 32)
-		text := literals[0]
-		if strings.HasSuffix(b.name, "-delivered") {
-			if i := bytes.Index(text, []byte("\r\nX-Id: ")); i >= 0 {
-				text = text[i+2:]
-			}
+		messages, err := read(c, b)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s's %s: %w", user, b.name, err)
 		}
-		id := "?"
-		if h := headerID.FindSubmatch(text); h != nil {
-			id = string(h[1])
+		of, at := b.compare(messages)
+		complaints = append(complaints, of...)
+		for p := range at {
+			there[p] = true
 		}
-		all = append(all, found{id, uint32(uid), sha256.Sum256(text), strings.Contains(line, `\Flagged`)})
-	})
-	return all, err
+	}
+	names, err := list(c, l.name)
+	if err != nil {
+		return nil, fmt.Errorf("LIST of %s: %w", user, err)
+	}
+	for _, w := range l.writers {
+		if w.user == user {
+			complaints = append(complaints, w.compareNames(names)...)
+		}
+	}
+	moves, err := l.compareMoves(c, user, there)
+	return append(complaints, moves...), err
 }
 
-// list returns the names of the mailboxes that begin with prefix.
-func list(c *client, prefix string) (map[string]bool, error) {
-	names := map[string]bool{}
-	_, err := c.do(`LIST "" "`+prefix+`*"`, nil, func(line string, _ [][]byte) {
-		if f := strings.Fields(line); len(f) > 2 && f[1] == "LIST" {
-			names[strings.Trim(f[len(f)-1], `"`)] = true
+// compareNames looks whether the mailboxes are there that were made, and not those that were removed.
+func (w *writer) compareNames(there map[string]bool) (complaints []complaint) {
+	for name, made := range w.made {
+		if made != maybe && there[name] != (made == yes) {
+			complaints = append(complaints, w.home.complaint(wrong, "mailbox %s: there is %v", name, there[name]))
 		}
-	})
-	return names, err
+	}
+	return complaints
+}
+
+// compareMoves looks whether each message of which nobody knows whether it was moved is at one place.
+// A MOVE may be made while we read. The places that messages leave were read first, so one that is at
+// neither is lost; one that is at both may have gone in the meantime.
+func (l *load) compareMoves(c *client, user string, there map[*place]bool) (complaints []complaint, err error) {
+	for _, b := range l.boxes {
+		if b.user != user {
+			continue
+		}
+		both, none := b.bothOrNone(there)
+		for _, p := range none {
+			complaints = append(complaints, b.complaint(lost, "UID %d: %s was moved, or not, and is nowhere", p.uid, p.message.id))
+		}
+		for _, p := range both {
+			still, err := isThere(c, b, p.uid)
+			if err != nil {
+				return nil, err
+			}
+			if still {
+				complaints = append(complaints, b.complaint(duplicated, "UID %d: %s was moved, or not, and is at both places", p.uid, p.message.id))
+			}
+		}
+	}
+	return complaints, nil
 }

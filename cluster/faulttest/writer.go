@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -8,69 +9,76 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // writer changes mail over whatever node: messages of its own, in mailboxes of its own and in one that
-// all writers of its user append to.
+// all writers of its user change.
 type writer struct {
 	load         *load
 	number       int
 	user         string
 	home, copies *box
 	shared       *box
-	delivered    *box // by LMTP
+	inbound      *box // of LMTP
 	count        int
-	messages     []*place         // in home, of which it is known that they are there
-	made         map[string]state // mailboxes
+	messages     map[*box][]*place // that are there, for certain, and may be changed
+	made         map[string]state  // mailboxes
 }
 
 // session writes over one connection until it breaks, or for a while.
-func (w *writer) session(end <-chan struct{}) {
-	node := w.load.node()
-	c, err := dial(node.imap, w.user, password)
+func (w *writer) session(ctx context.Context, end <-chan struct{}) {
+	node, in := w.load.anyNode(), w.home
+	if rand.IntN(2) == 0 {
+		in = w.shared
+	}
+	c, err := dial(ctx, node.imap, w.user, password)
+	if err == nil {
+		defer c.close()
+		err = ask(c, in, "SELECT "+in.name+" (CONDSTORE)")
+	}
 	if err != nil {
 		w.load.refused(err)
-		pause(end)
+		rest(end)
 		return
 	}
-	defer c.close()
-	if _, err := c.do("SELECT "+w.home.name, nil, nil); err != nil {
-		w.load.refused(err)
-		pause(end)
-		return
-	}
-	last := map[*box]uint32{} // the UIDs that were issued on this connection
 	for range 100 {
-		select {
-		case <-end:
+		if ended(ctx, end) {
 			return
-		default:
 		}
-		if err := w.step(c, node, last); errors.Is(err, errUnknown) {
+		if err := w.step(ctx, c, node, in); errors.Is(err, errUnknown) {
 			return
 		} else if err != nil {
-			pause(end)
+			rest(end)
 		}
+	}
+}
+
+// rest is between two attempts at something that is refused.
+func rest(end <-chan struct{}) {
+	select {
+	case <-end:
+	case <-time.After(200 * time.Millisecond):
 	}
 }
 
 // step does one thing, or a few of a kind.
-func (w *writer) step(c *client, n node, last map[*box]uint32) error {
+func (w *writer) step(ctx context.Context, c *client, n node, in *box) error {
 	switch i := rand.IntN(40); {
-	case i < 12:
-		return w.append(c, w.home, last)
-	case i < 22:
-		return w.append(c, w.shared, last)
+	case i < 14:
+		return w.append(c, in)
+	case i < 21:
+		return w.append(c, [...]*box{w.home, w.shared}[rand.IntN(2)])
 	case i < 24 && n.lmtp != "":
-		return w.deliver(n)
+		return w.deliver(ctx, n)
 	case i < 30:
-		return w.flag(c)
+		return w.flag(c, in)
 	case i < 32:
-		return w.copy(c, last)
+		return w.copy(c, in)
 	case i < 34:
-		return w.move(c, last)
+		return w.move(c, in)
 	case i < 36:
-		return w.expunge(c)
+		return w.expunge(c, in)
 	case i < 38:
 		return w.status(c)
 	}
@@ -93,7 +101,7 @@ func (w *writer) text(large bool) (*message, []byte) {
 var appendUID = regexp.MustCompile(`\[APPENDUID (\d+) (\d+)\]`)
 
 // append appends some messages without waiting between them, or a large one.
-func (w *writer) append(c *client, b *box, last map[*box]uint32) error {
+func (w *writer) append(c *client, b *box) error {
 	large := rand.IntN(8) == 0
 	commands := make([]command, 1+rand.IntN(12))
 	if large {
@@ -105,48 +113,43 @@ func (w *writer) append(c *client, b *box, last map[*box]uint32) error {
 		messages[i], text = w.text(large)
 		commands[i] = command{text: "APPEND " + b.name, literal: text}
 	}
+	floor := b.known()
 	c.doAll(commands, nil)
 	var failed error
 	for i, m := range messages {
-		p := &place{message: m, there: yes}
-		switch err := commands[i].err; {
-		case err == nil:
-			p.uid = issued(appendUID, commands[i].ok, b, last)
-		case errors.Is(err, errUnknown):
-			p.there, failed = maybe, err
-		default:
-			p.there, failed = no, err
+		err := commands[i].err
+		p := &place{message: m, there: outcome(err)}
+		if err == nil {
+			put(b, p, appendUID.FindStringSubmatch(commands[i].ok), floor)
+			if p.uid != 0 {
+				floor.uidNext = p.uid + 1
+				w.messages[b] = append(w.messages[b], p)
+			}
+		} else {
+			b.put(p)
+			failed = errors.Join(failed, err)
 		}
-		b.add(p)
-		if b == w.home && p.there == yes {
-			w.messages = append(w.messages, p)
-		}
-		w.load.note(commands[i].err, true)
+		w.load.note(appended, err)
 	}
 	return failed
 }
 
-// issued returns the UID that an OK tells, which must be above those before it on this connection.
-func issued(code *regexp.Regexp, ok string, b *box, last map[*box]uint32) uint32 {
-	m := code.FindStringSubmatch(ok)
-	if m == nil {
-		b.complain("no UID in %s", ok)
-		return 0
+// put notes a place with the UIDVALIDITY and UID of an APPENDUID or COPYUID.
+func put(b *box, p *place, told []string, floor counters) {
+	if told == nil {
+		b.complain("%s: an OK without its UID", p.message.id)
+		b.put(p)
+		return
 	}
-	b.saw(m[1], 0, 0)
-	uid, _ := strconv.ParseUint(m[2], 10, 32)
-	if uint32(uid) <= last[b] {
-		b.complain("UID %d after %d", uid, last[b])
-	}
-	last[b] = uint32(uid)
-	return uint32(uid)
+	uid, _ := strconv.ParseUint(told[2], 10, 32)
+	b.putAt(p, uint32(uid), told[1], floor)
 }
 
-func (w *writer) deliver(n node) error {
+func (w *writer) deliver(ctx context.Context, n node) error {
 	m, text := w.text(rand.IntN(8) == 0)
-	err := deliver(n.lmtp, w.user+"+"+w.delivered.name+"@cluster.example", text)
-	w.delivered.add(&place{message: m, there: outcome(err)})
-	w.load.note(err, true)
+	err := deliver(ctx, n.lmtp, w.user+"+"+w.inbound.name+"@cluster.example", text)
+	w.inbound.put(&place{message: m, there: outcome(err)})
+	w.load.note(delivered, err)
 	return err
 }
 
@@ -161,119 +164,171 @@ func outcome(err error) state {
 	return no
 }
 
-// pick returns one of the writer's messages, nil when there is none. take: it is not picked again.
-func (w *writer) pick(take bool) *place {
-	if len(w.messages) == 0 {
+// pick returns one of the writer's messages in a mailbox, nil when there is none.
+func (w *writer) pick(in *box) *place {
+	all := w.messages[in]
+	if len(all) == 0 {
 		return nil
 	}
-	i := rand.IntN(len(w.messages))
-	p := w.messages[i]
-	if take {
-		w.messages[i] = w.messages[len(w.messages)-1]
-		w.messages = w.messages[:len(w.messages)-1]
-	}
-	return p
+	return all[rand.IntN(len(all))]
 }
 
-func (w *writer) flag(c *client) error {
-	p := w.pick(false)
+// leave sees to it that a message is not picked again.
+func (w *writer) leave(in *box, p *place) {
+	all := w.messages[in]
+	for i := range all {
+		if all[i] == p {
+			all[i] = all[len(all)-1]
+			w.messages[in] = all[:len(all)-1]
+			return
+		}
+	}
+}
+
+var modSeqItem = regexp.MustCompile(`\bMODSEQ \((\d+)\)`)
+
+// store adds a flag to a message, or removes it. A FETCH response has to tell that it was done: of a
+// message that it does not know, a server says OK.
+func (w *writer) store(c *client, in *box, p *place, change, flag string) error {
+	floor := in.known()
+	var modSeq uint64
+	_, err := c.do(fmt.Sprintf(`UID STORE %d %sFLAGS (%s)`, p.uid, change, flag), nil, func(line string, _ [][]byte) {
+		uid, m := fetchUID.FindStringSubmatch(line), modSeqItem.FindStringSubmatch(line)
+		if uid != nil && m != nil && uid[1] == strconv.FormatUint(uint64(p.uid), 10) && strings.Contains(line, flag) == (change == "+") {
+			modSeq, _ = strconv.ParseUint(m[1], 10, 64)
+		}
+	})
+	switch {
+	case err != nil:
+	case modSeq == 0:
+		in.complain("UID %d: %s: STORE %s%s was acknowledged without the new flags and mod-sequence", p.uid, p.message.id, change, flag)
+	default:
+		in.changed(p, modSeq, floor)
+	}
+	w.load.note(stored, err)
+	return err
+}
+
+// flag turns \Flagged on or off. A message of which nobody knows whether it was done is left alone:
+// it may be done later.
+func (w *writer) flag(c *client, in *box) error {
+	p := w.pick(in)
 	if p == nil {
 		return nil
 	}
-	op, want := "+", yes
+	change, want := "+", yes
 	if p.flagged == yes {
-		op, want = "-", no
+		change, want = "-", no
 	}
-	_, err := c.do(fmt.Sprintf(`UID STORE %d %sFLAGS.SILENT (\Flagged)`, p.uid, op), nil, nil)
+	err := w.store(c, in, p, change, `\Flagged`)
 	switch outcome(err) {
 	case yes:
 		p.flagged = want
 	case maybe:
 		p.flagged = maybe
+		w.leave(in, p)
 	}
-	w.load.note(err, false)
 	return err
 }
 
 var copyUID = regexp.MustCompile(`\[COPYUID (\d+) \d+ (\d+)\]`)
 
-func (w *writer) copy(c *client, last map[*box]uint32) error {
-	p := w.pick(false)
+func (w *writer) copy(c *client, in *box) error {
+	p := w.pick(in)
 	if p == nil {
 		return nil
 	}
+	floor := w.copies.known()
 	ok, err := c.do(fmt.Sprintf("UID COPY %d %s", p.uid, w.copies.name), nil, nil)
 	to := &place{message: p.message, there: outcome(err), flagged: p.flagged}
 	if err == nil {
-		to.uid = issued(copyUID, ok, w.copies, last)
+		put(w.copies, to, copyUID.FindStringSubmatch(ok), floor)
+	} else {
+		to.flagged = maybe // it may be done later, with the flags of then
+		w.copies.put(to)
 	}
-	w.copies.add(to)
-	w.load.note(err, false)
+	w.load.note(copied, err)
 	return err
 }
 
-func (w *writer) move(c *client, last map[*box]uint32) error {
-	p := w.pick(true)
+func (w *writer) move(c *client, in *box) error {
+	p := w.pick(in)
 	if p == nil {
 		return nil
 	}
-	to := &place{message: p.message, flagged: p.flagged}
-	_, err := c.do(fmt.Sprintf("UID MOVE %d %s", p.uid, w.copies.name), nil, func(line string, _ [][]byte) {
-		if copyUID.MatchString(line) {
-			to.uid = issued(copyUID, line, w.copies, last)
+	w.leave(in, p)
+	floor := w.copies.known()
+	var told []string
+	ok, err := c.do(fmt.Sprintf("UID MOVE %d %s", p.uid, w.copies.name), nil, func(line string, _ [][]byte) {
+		if m := copyUID.FindStringSubmatch(line); m != nil {
+			told = m
 		}
 	})
-	switch to.there = outcome(err); to.there {
+	if told == nil {
+		told = copyUID.FindStringSubmatch(ok)
+	}
+	to := &place{message: p.message, there: outcome(err), flagged: p.flagged}
+	switch to.there {
 	case yes:
 		p.there = no
 	case maybe:
-		p.there, p.other, to.other = maybe, to, p
+		p.there, p.leaving, p.moved = maybe, true, to
 	}
-	w.copies.add(to)
-	w.load.note(err, false)
+	if err == nil || told != nil {
+		put(w.copies, to, told, floor)
+	} else {
+		w.copies.put(to)
+	}
+	w.load.note(moved, err)
 	return err
 }
 
-func (w *writer) expunge(c *client) error {
-	p := w.pick(true)
+func (w *writer) expunge(c *client, in *box) error {
+	p := w.pick(in)
 	if p == nil {
 		return nil
 	}
-	_, err := c.do(fmt.Sprintf(`UID STORE %d +FLAGS.SILENT (\Deleted)`, p.uid), nil, nil)
-	if err == nil {
-		_, err = c.do(fmt.Sprintf("UID EXPUNGE %d", p.uid), nil, nil)
-		p.there = [...]state{no: yes, yes: no, maybe: maybe}[outcome(err)]
+	w.leave(in, p)
+	if err := w.store(c, in, p, "+", `\Deleted`); err != nil {
+		return err
 	}
-	w.load.note(err, false)
+	_, err := c.do(fmt.Sprintf("UID EXPUNGE %d", p.uid), nil, nil)
+	switch outcome(err) {
+	case yes:
+		p.there = no
+	case maybe:
+		p.there, p.leaving = maybe, true
+	}
+	w.load.note(expunged, err)
 	return err
 }
 
-var statusItems = regexp.MustCompile(`UIDNEXT (\d+) UIDVALIDITY (\d+)`)
-
-// status looks whether UIDNEXT is above all that was issued before.
+// status looks whether UIDNEXT and HIGHESTMODSEQ are above all that was told before.
 func (w *writer) status(c *client) error {
-	b := []*box{w.home, w.shared, w.copies}[rand.IntN(3)]
-	floor := b.known()
-	_, err := c.do("STATUS "+b.name+" (UIDNEXT UIDVALIDITY)", nil, func(line string, _ [][]byte) {
-		if m := statusItems.FindStringSubmatch(line); m != nil {
-			next, _ := strconv.ParseUint(m[1], 10, 32)
-			b.saw(m[2], uint32(next), floor)
-		}
-	})
-	w.load.note(err, false)
+	b := [...]*box{w.home, w.shared, w.copies}[rand.IntN(3)]
+	err := ask(c, b, "STATUS "+b.name+" (UIDNEXT UIDVALIDITY HIGHESTMODSEQ)")
+	if err != nil {
+		w.load.refused(err)
+	}
 	return err
 }
 
-// makeAndRemove makes a mailbox, and then removes every other one.
+// makeAndRemove makes a mailbox, and then removes most of them.
 func (w *writer) makeAndRemove(c *client) error {
 	name := fmt.Sprintf("%s-%d", w.home.name, len(w.made))
 	_, err := c.do("CREATE "+name, nil, nil)
 	w.made[name] = outcome(err)
-	w.load.note(err, false)
-	if err == nil && len(w.made)%4 != 0 {
-		_, err = c.do("DELETE "+name, nil, nil)
-		w.made[name] = [...]state{no: yes, yes: no, maybe: maybe}[outcome(err)]
-		w.load.note(err, false)
+	w.load.note(mailboxes, err)
+	if err != nil || len(w.made)%4 == 0 {
+		return err
 	}
+	_, err = c.do("DELETE "+name, nil, nil)
+	switch outcome(err) {
+	case yes:
+		w.made[name] = no
+	case maybe:
+		w.made[name] = maybe
+	}
+	w.load.note(mailboxes, err)
 	return err
 }
