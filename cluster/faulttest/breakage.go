@@ -42,13 +42,15 @@ func (b *breakage) mend(ctx context.Context) error {
 	return failed
 }
 
-// call gives a command to cluster/fault. It runs in a process group of its own: the terminal's Ctrl-C,
-// which ends us, must not end what mends.
+// call gives a command to cluster/fault. It runs in a process group of its own, which ends with the
+// context: the terminal's Ctrl-C, which ends us, must not end what mends.
 func call(ctx context.Context, program, dir string, args []string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	const most = time.Hour // building a program with another clock builds all of Go, on whatever machine
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, append(slices.Clone(args), dir)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%s: %w\n%s", strings.Join(args, " "), errors.Join(context.Cause(ctx), err), out)

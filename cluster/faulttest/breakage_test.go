@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -107,6 +109,28 @@ func TestCall(t *testing.T) {
 	}
 	if err, want := call(t.Context(), program, dir, words("bad 1")), fmt.Sprintf("bad 1 %s\n", dir); err == nil || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("%v, want the output %q", err, want)
+	}
+}
+
+// What cluster/fault has started to do ends with the context, and so does what it has called.
+func TestCallEnds(t *testing.T) {
+	dir := t.TempDir()
+	program, begun := filepath.Join(dir, "fault"), filepath.Join(dir, "begun")
+	if err := syscall.Mkfifo(begun, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, []byte("#!/bin/sh\necho >\"$2/begun\"\nsleep 1000\necho slept\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var reading sync.WaitGroup
+	defer reading.Wait()
+	reading.Go(func() {
+		os.ReadFile(begun)
+		cancel()
+	})
+	if err := call(ctx, program, dir, words("wait")); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 
