@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -151,8 +150,6 @@ func ended(ctx context.Context, end <-chan struct{}) bool {
 	}
 	return true
 }
-
-func (l *load) anyNode() node { return l.nodes[rand.IntN(len(l.nodes))] }
 
 // note counts what was acknowledged, or what nobody knows.
 func (l *load) note(o operation, err error) {

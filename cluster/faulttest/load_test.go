@@ -79,7 +79,7 @@ func written(t *testing.T, s *server, writers, steps int) *load {
 				t.Fatal(err)
 			}
 			for range steps {
-				if err := w.step(t.Context(), c, l.anyNode(), in); err != nil {
+				if err := w.step(t.Context(), c, l.nodes[0], in); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -3,7 +3,7 @@
 // cluster/test runs it.
 //
 // For each fault writers append, deliver, flag, copy, move, expunge, and make and remove mailboxes, over
-// connections to nodes taken at random. What a tagged OK acknowledges has to be found afterwards; what
+// connections to all nodes. What a tagged OK acknowledges has to be found afterwards; what
 // a broken connection or a NO [UNAVAILABLE] left open may be there, once. Numbers that a mailbox gives
 // out or tells of itself may not go back, whichever node tells them. The exit status is 1 when
 // anything is lost, there twice, or other than it was acknowledged, and also when the run was ended

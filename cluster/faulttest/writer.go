@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// writer changes mail over whatever node: messages of its own, in mailboxes of its own and in one that
+// writer changes mail over all nodes: messages of its own, in mailboxes of its own and in one that
 // all writers of its user change.
 type writer struct {
 	load         *load
@@ -20,17 +20,23 @@ type writer struct {
 	user         string
 	home, copies *box
 	shared       *box
-	inbound      *box // of LMTP
-	count        int
+	inbound      *box              // of LMTP
+	count        int               // of its messages
+	moves        int               // to the next node
 	messages     map[*box][]*place // that are there, for certain, and may be changed
 	made         map[string]state  // mailboxes
 }
 
-// session writes over one connection until it breaks, or for a while.
+// session writes over one connection until it breaks, or for a while. Half of the writers then go to the
+// next node, so that whatever breaks has writers at it; the others only when theirs is not there, so that
+// not all of them wait for one that does not answer.
 func (w *writer) session(ctx context.Context, end <-chan struct{}) {
-	node, in := w.load.anyNode(), w.home
+	node, in := w.load.nodes[(w.number/len(users)+w.moves)%len(w.load.nodes)], w.home
 	if rand.IntN(2) == 0 {
 		in = w.shared
+	}
+	if everywhere := len(users) * len(w.load.nodes); w.number/everywhere%2 == 0 {
+		w.moves++
 	}
 	c, err := dial(ctx, node.imap, w.user, password)
 	if err == nil {
@@ -39,14 +45,16 @@ func (w *writer) session(ctx context.Context, end <-chan struct{}) {
 	}
 	if err != nil {
 		w.load.refused(err)
+		w.moves++
 		rest(end)
 		return
 	}
-	for range 100 {
+	for range 1 + rand.IntN(60) {
 		if ended(ctx, end) {
 			return
 		}
 		if err := w.step(ctx, c, node, in); errors.Is(err, errUnknown) {
+			w.moves++
 			return
 		} else if err != nil {
 			rest(end)
