@@ -147,13 +147,22 @@ start_node() {
 		--lmtp "127.0.0.1:$((lmtp + $1))" --http "127.0.0.1:$((http + $1))"
 }
 
-# build_jumping builds a node whose clock is changed every five seconds: by hours, days and years, forward
-# and back. The Go library is given another time.Now; the monotonic clock goes on, as Linux's does.
+# node_up N: it takes connections, or has said why not.
+node_up() {
+	runs "node$1" || die "node $1 has ended: $(tail -n 3 "$dir/logs/node$1.log")"
+	listens $((imap + $1))
+}
+
+# build_jumping builds a node whose clock is right for ten seconds, since one that is wrong at the start
+# is refused, and then changed every five seconds: by hours, days and years, forward and back. The Go
+# library is given another time.Now; the monotonic clock goes on, as Linux's does.
 build_jumping() {
 	local now changed=$dir/bin/time.go
 	[ ! -e "$dir/bin/jumping" ] || return 0
 	now=$(go env GOROOT)/src/time/time.go
-	awk '{ print } /^\tsec, nsec, mono := runtimeNow\(\)$/ && inside { print "\tsec += [...]int64{0, 3600, -86400, 60, 315360000, -7200, 0, -315360000}[mono/5e9%8]" }
+	awk '{ print } /^\tsec, nsec, mono := runtimeNow\(\)$/ && inside {
+			print "\tsec += [...]int64{0, 0, 3600, -86400, 60, 315360000, -7200, 0, -315360000}[(mono-startNano)/5e9%9]"
+		}
 		{ inside = /^func Now\(\)/ || inside && !/^}/ }' "$now" >"$changed"
 	! cmp -s "$now" "$changed" || die "this Go has another time.Now: cluster.sh does not know how to make it jump"
 	printf '{"Replace": {"%s": "%s"}}\n' "$now" "$changed" >"$dir/bin/overlay.json"

@@ -33,11 +33,11 @@ var faults = []fault{
 		{words("kill-nats 2"), words("start-nats 2")},
 		{words("kill-nats 3"), words("start-nats 3")},
 	}, hold: 10 * time.Second},
-	// The clock comes round once in 40 seconds.
+	// The clock comes round once in 45 seconds.
 	{name: "clock", prepare: words("build-jumping"), steps: []step{
 		{words("kill-node 3"), words("start-node 3")},
 		{words("jump-node 3"), words("kill-node 3")},
-	}, hold: 45 * time.Second},
+	}, hold: 50 * time.Second},
 	{name: "s3-errors", steps: []step{{words("s3-errors on"), words("s3-errors off")}}, hold: 10 * time.Second},
 	{name: "s3-after", steps: []step{{words("s3-errors after"), words("s3-errors off")}}, hold: 10 * time.Second},
 	{name: "s3-slow", steps: []step{{words("s3-slow on"), words("s3-slow off")}}, hold: 10 * time.Second},
