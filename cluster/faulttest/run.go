@@ -36,6 +36,9 @@ func (r *run) all(ctx context.Context, faults []fault) error {
 			}
 		}
 	}
+	if err != nil {
+		fmt.Fprintln(r.out, "ended before its time: not everything was read")
+	}
 	total := report(r.out, r.loads)
 	if err == nil && total.complaints != [kinds]int{} {
 		err = errors.New("something is not as it was acknowledged")
