@@ -1,326 +1,219 @@
 package main
 
 import (
-	"crypto/sha256"
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"regexp"
-	"strconv"
+	"maps"
 	"strings"
 	"sync"
 	"time"
 )
 
-// load is what writes, and what was acknowledged.
-type load struct {
-	nodes   []string
-	writers []*writer
-	run     string // in the names of this run's mailboxes and messages
+const password = "secret"
 
-	mu           sync.Mutex
-	acknowledged int
-	unknown      int
-	last         time.Time // of an acknowledgement
-	gap          time.Duration
-	marked       [2]int
-}
+// users have all writers between them.
+var users = []string{"ann", "bob"}
 
-// message is one that a writer has appended.
-type message struct {
-	id      string
-	sum     [sha256.Size]byte
-	uid     uint32 // 0: nobody knows whether it is there
-	flagged state
-	gone    state
-}
+// node is where a node of ours takes connections.
+type node struct{ name, imap, lmtp string }
 
-// state is whether something was done.
-type state int
+// operation is what is counted by itself.
+type operation int
 
 const (
-	no state = iota
-	yes
-	maybe
+	appended operation = iota
+	copied
+	moved
+	stored
+	expunged
+	delivered
+	mailboxes // made and removed
+	operations
 )
 
-// writer writes into a mailbox of its own, over whatever node.
-type writer struct {
-	load     *load
-	number   int
-	mailbox  string
-	validity string
-	messages []*message
+// counts are what became of a load's operations.
+type counts struct {
+	acknowledged [operations]int
+	unknown      int
+	gap          time.Duration // the longest without an acknowledgement
 }
 
-const user, password = "ann", "secret"
+// load is what writers do while one thing breaks, and what was acknowledged.
+type load struct {
+	fault, name string // name is in those of its mailboxes and messages
+	nodes       []node
+	writers     []*writer
+	boxes       []*box
+	complaints  map[complaint]bool
 
-func newLoad(nodes []string, writers int) (*load, error) {
-	l := &load{nodes: nodes, run: fmt.Sprintf("%x", time.Now().UnixNano())}
-	c, err := dial(nodes[0], user, password)
-	if err != nil {
-		return nil, err
+	mu struct {
+		sync.Mutex
+		counts
+		last    time.Time      // of an acknowledgement
+		answers map[string]int // that were no OK
 	}
-	defer c.close()
-	for i := range writers {
-		w := &writer{load: l, number: i, mailbox: fmt.Sprintf("faults-%s-%d", l.run, i)}
-		if _, err := c.do("CREATE "+w.mailbox, nil, nil); err != nil {
-			return nil, err
+}
+
+// newLoad makes the mailboxes of writers: for each user one that all of the user's writers change, and
+// one for LMTP; for each writer two of its own.
+func newLoad(ctx context.Context, fault, name string, nodes []node, writers int) (*load, error) {
+	l := &load{fault: fault, name: name, nodes: nodes, complaints: map[complaint]bool{}}
+	l.mu.answers = map[string]int{}
+	for i, user := range users {
+		of := func(suffix string) *box {
+			b := newBox(user, name+suffix)
+			l.boxes = append(l.boxes, b)
+			return b
 		}
-		l.writers = append(l.writers, w)
+		// Those that messages are moved to come after those that they are moved from; see readNode.
+		shared, inbound := of("-shared"), of("-delivered")
+		for n := i; n < writers; n += len(users) {
+			l.writers = append(l.writers, &writer{load: l, number: n, user: user, shared: shared, inbound: inbound,
+				home: of(fmt.Sprintf("-%d", n)), copies: of(fmt.Sprintf("-%d-copies", n)),
+				messages: map[*box][]*place{}, made: map[string]state{}})
+		}
 	}
-	return l, nil
+	return l, until(ctx, func() error { return l.makeBoxes(ctx) })
 }
 
-// start begins to write, until stop is called, which may be twice.
-func (l *load) start() (stop func()) {
+// makeBoxes makes the mailboxes, of which some may be there from an attempt before.
+func (l *load) makeBoxes(ctx context.Context) error {
+	for i, user := range users {
+		c, err := dial(ctx, l.nodes[i%len(l.nodes)].imap, user, password)
+		if err != nil {
+			return fmt.Errorf("%s: %w", user, err)
+		}
+		defer c.close()
+		for _, b := range l.boxes {
+			if b.user != user {
+				continue
+			}
+			if _, err := c.do("CREATE "+b.name, nil, nil); err != nil && !strings.Contains(err.Error(), "[ALREADYEXISTS]") {
+				return fmt.Errorf("%s: CREATE %s: %w", user, b.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// until tries again what fails while something that has just been mended is not there yet.
+func until(ctx context.Context, try func() error) error {
+	const most = 5 * time.Minute
+	for end := time.Now().Add(most); ; {
+		err := try()
+		if err == nil || time.Now().After(end) {
+			return err
+		}
+		if sleep(ctx, time.Second) != nil {
+			return errors.Join(context.Cause(ctx), err)
+		}
+	}
+}
+
+// sleep waits, or returns why the context has ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// start begins to write, until stop is called, which waits for the answers that are under way, or
+// until the context ends.
+func (l *load) start(ctx context.Context) (stop func()) {
 	end := make(chan struct{})
 	var running sync.WaitGroup
-	l.last = time.Now()
+	l.resume()
 	for _, w := range l.writers {
 		running.Go(func() {
-			for {
-				select {
-				case <-end:
-					return
-				default:
-					w.session(end)
-				}
+			for !ended(ctx, end) {
+				w.session(ctx, end)
 			}
 		})
 	}
 	return sync.OnceFunc(func() {
+		l.pause()
 		close(end)
 		running.Wait()
 	})
 }
 
-// session writes over one connection until it breaks, or for a while.
-func (w *writer) session(end <-chan struct{}) {
-	c, err := dial(w.load.nodes[rand.IntN(len(w.load.nodes))], user, password)
-	if err != nil {
-		select {
-		case <-end:
-		case <-time.After(200 * time.Millisecond):
-		}
-		return
+func ended(ctx context.Context, end <-chan struct{}) bool {
+	select {
+	case <-ctx.Done():
+	case <-end:
+	default:
+		return false
 	}
-	defer c.close()
-	if _, err := c.do("SELECT "+w.mailbox, nil, nil); err != nil {
-		return
-	}
-	for range 200 {
-		select {
-		case <-end:
-			return
-		default:
-		}
-		if err := w.step(c); err != nil && errors.Is(err, errUnknown) {
-			w.load.note(false)
-			return
-		} else if err == nil {
-			w.load.note(true)
-		}
-	}
-}
-
-var appendUID = regexp.MustCompile(`\[APPENDUID (\d+) (\d+)\]`)
-
-// step does one thing.
-func (w *writer) step(c *client) error {
-	n := rand.IntN(20)
-	if n < 16 || len(w.messages) == 0 {
-		return w.append(c, n == 0)
-	}
-	m := w.messages[rand.IntN(len(w.messages))]
-	if m.uid == 0 || m.gone != no {
-		return w.append(c, false)
-	}
-	uid := strconv.FormatUint(uint64(m.uid), 10)
-	if n < 19 {
-		_, err := c.do("UID STORE "+uid+` +FLAGS.SILENT (\Flagged)`, nil, nil)
-		m.flagged = max(m.flagged, outcome(err))
-		return err
-	}
-	m.gone = maybe
-	if _, err := c.do("UID STORE "+uid+` +FLAGS.SILENT (\Deleted)`, nil, nil); err != nil {
-		return err
-	}
-	_, err := c.do("UID EXPUNGE "+uid, nil, nil)
-	if err == nil {
-		m.gone = yes
-	}
-	return err
-}
-
-// outcome is what an error says about whether something was done.
-func outcome(err error) state {
-	switch {
-	case err == nil:
-		return yes
-	case errors.Is(err, errUnknown):
-		return maybe
-	}
-	return no
-}
-
-// append appends a message, a large one is an object.
-func (w *writer) append(c *client, large bool) error {
-	m := &message{id: fmt.Sprintf("%s-%d-%d", w.load.run, w.number, len(w.messages))}
-	lines := 20
-	if large {
-		lines = 600 + rand.IntN(900)
-	}
-	text := []byte("X-Id: " + m.id + "\r\nSubject: fault test\r\n\r\n" + strings.Repeat(m.id+" "+strconv.FormatUint(rand.Uint64(), 36)+" and more of it\r\n", lines))
-	m.sum = sha256.Sum256(text)
-	ok, err := c.do("APPEND "+w.mailbox, text, nil)
-	switch {
-	case err == nil:
-		found := appendUID.FindStringSubmatch(ok)
-		if found == nil {
-			return fmt.Errorf("no APPENDUID: %s", ok)
-		}
-		if w.validity != "" && w.validity != found[1] {
-			return fmt.Errorf("UIDVALIDITY was %s and is %s", w.validity, found[1])
-		}
-		w.validity = found[1]
-		uid, err := strconv.ParseUint(found[2], 10, 32)
-		if err != nil {
-			return err
-		}
-		m.uid = uint32(uid)
-	case !errors.Is(err, errUnknown):
-		return err
-	}
-	w.messages = append(w.messages, m)
-	return err
+	return true
 }
 
 // note counts what was acknowledged, or what nobody knows.
-func (l *load) note(acknowledged bool) {
+func (l *load) note(o operation, err error) {
+	if err != nil {
+		l.refused(err)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !acknowledged {
-		l.unknown++
-		return
+	switch {
+	case err == nil:
+		l.mu.acknowledged[o]++
+		l.endGapLocked()
+	case errors.Is(err, errUnknown):
+		l.mu.unknown++
 	}
-	l.acknowledged++
-	now := time.Now()
-	l.gap = max(l.gap, now.Sub(l.last))
-	l.last = now
 }
 
-// mark begins to count anew.
+// refused counts an answer that was no OK.
+func (l *load) refused(err error) {
+	var said *answerError
+	if !errors.As(err, &said) {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.answers[withoutNumbers(said.text)]++
+}
+
+func (l *load) endGapLocked() {
+	now := time.Now()
+	l.mu.gap = max(l.mu.gap, now.Sub(l.mu.last))
+	l.mu.last = now
+}
+
+// resume and pause are around the time in which gaps are measured.
+func (l *load) resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.mu.last = time.Now()
+}
+
+func (l *load) pause() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.endGapLocked()
+}
+
+// mark begins to look for the longest gap.
 func (l *load) mark() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.marked = [2]int{l.acknowledged, l.unknown}
-	l.gap = 0
+	l.mu.last, l.mu.gap = time.Now(), 0
 }
 
-// since returns what was counted since mark.
-func (l *load) since() (acknowledged, unknown int, gap time.Duration) {
+// counted returns what became of the operations until now.
+func (l *load) counted() counts {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.acknowledged - l.marked[0], l.unknown - l.marked[1], max(l.gap, time.Since(l.last))
+	return l.mu.counts
 }
 
-// found is what a node shows of a message.
-type found struct {
-	uid     uint32
-	sum     [sha256.Size]byte
-	flagged bool
-}
-
-var (
-	fetchUID = regexp.MustCompile(`\bUID (\d+)`)
-	headerID = regexp.MustCompile(`^X-Id: ([^\r]*)\r`)
-)
-
-// verify compares what every node shows with what was acknowledged.
-func (l *load) verify(out io.Writer) error {
-	var lost, twice, wrong, total int
-	for _, node := range l.nodes {
-		for _, w := range l.writers {
-			there, err := w.read(node)
-			if err != nil {
-				return fmt.Errorf("%s: reading %s: %w", node, w.mailbox, err)
-			}
-			a, b, c := w.compare(there, func(format string, args ...any) {
-				fmt.Fprintf(out, "%s: %s: %s\n", node, w.mailbox, fmt.Sprintf(format, args...))
-			})
-			lost, twice, wrong = lost+a, twice+b, wrong+c
-		}
-	}
-	for _, w := range l.writers {
-		total += len(w.messages)
-	}
-	fmt.Fprintf(out, "%d operations were acknowledged, %d messages appended, read on %d nodes: %d lost, %d twice, %d wrong\n",
-		l.acknowledged, total, len(l.nodes), lost, twice, wrong)
-	if lost+twice+wrong > 0 {
-		return errors.New("something is not as it was acknowledged")
-	}
-	return nil
-}
-
-// read returns all messages of the mailbox, by their ids.
-func (w *writer) read(node string) (map[string][]found, error) {
-	c, err := dial(node, user, password)
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	if _, err := c.do("EXAMINE "+w.mailbox, nil, nil); err != nil {
-		return nil, err
-	}
-	there := map[string][]found{}
-	_, err = c.do("UID FETCH 1:* (FLAGS BODY.PEEK[])", nil, func(line string, literals [][]byte) {
-		m := fetchUID.FindStringSubmatch(line)
-		if m == nil || len(literals) != 1 {
-			return
-		}
-		uid, _ := strconv.ParseUint(m[1], 10, 32)
-		id := "?"
-		if h := headerID.FindSubmatch(literals[0]); h != nil {
-			id = string(h[1])
-		}
-		there[id] = append(there[id], found{uint32(uid), sha256.Sum256(literals[0]), strings.Contains(line, `\Flagged`)})
-	})
-	return there, err
-}
-
-// compare counts what is lost, there twice, or other than what was acknowledged.
-func (w *writer) compare(there map[string][]found, tell func(format string, args ...any)) (lost, twice, wrong int) {
-	issued := map[uint32]string{}
-	last := uint32(0)
-	for _, m := range w.messages {
-		if m.uid != 0 {
-			if other, ok := issued[m.uid]; ok || m.uid < last {
-				tell("UID %d was given to %s and %s, after %d", m.uid, other, m.id, last)
-				wrong++
-			}
-			issued[m.uid], last = m.id, m.uid
-		}
-		f := there[m.id]
-		delete(there, m.id)
-		switch {
-		case len(f) > 1:
-			tell("%s is there %d times", m.id, len(f))
-			twice++
-		case len(f) == 0:
-			if m.uid != 0 && m.gone == no {
-				tell("%s, UID %d, is not there", m.id, m.uid)
-				lost++
-			}
-		case m.gone == yes, f[0].sum != m.sum, m.uid != 0 && f[0].uid != m.uid, m.flagged == yes && !f[0].flagged, m.flagged == no && f[0].flagged:
-			tell("%s is not as it was acknowledged: UID %d instead of %d, flagged %v (%d), gone %d, octets right %v", m.id, f[0].uid, m.uid, f[0].flagged, m.flagged, m.gone, f[0].sum == m.sum)
-			wrong++
-		}
-	}
-	for id := range there {
-		tell("nobody has appended %s", id)
-		wrong++
-	}
-	return lost, twice, wrong
+// refusals returns the answers that were no OK, and how often they came.
+func (l *load) refusals() map[string]int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.mu.answers)
 }
