@@ -21,7 +21,6 @@ const (
 	CodeCapability           Code = "CAPABILITY"
 	CodeClientBug            Code = "CLIENTBUG"
 	CodeClosed               Code = "CLOSED"
-	CodeCompressionActive    Code = "COMPRESSIONACTIVE" // RFC 4978 §3
 	CodeContactAdmin         Code = "CONTACTADMIN"
 	CodeCopyUID              Code = "COPYUID"
 	CodeCorruption           Code = "CORRUPTION"

@@ -49,7 +49,6 @@ func (s state) String() string {
 // conn is one connection. All of it belongs to the goroutine that runs serve.
 type conn struct {
 	s    *Server
-	id   uint64
 	nc   net.Conn
 	r    *imapwire.Reader
 	ctx  context.Context // for the store: it outlives the begin of a shutdown, so that commands finish
@@ -67,21 +66,7 @@ type conn struct {
 
 	hangup atomic.Bool // nothing is read any more
 
-	state state
-	login
-	commands int       // before login
-	isLongID bool      // the command counts in Server.longIDs
-	errors   int       // before the login in all, then in a row
-	start    time.Time // of the connection, or when the last login ended
-
-	work       work // of the command that runs
-	tag        string
-	literal    *imapwire.Literal // the message that the command announces; nil without one
-	completion reply             // what the tagged OK says
-}
-
-// login is what belongs to a login, and ends with it.
-type login struct {
+	state     state
 	enabled   capSet
 	user      store.User
 	actor     store.Actor // the user
@@ -89,11 +74,20 @@ type login struct {
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
 	metadata  toldMetadata
+	commands  int       // before login
+	isLongID  bool      // the command counts in Server.longIDs
+	errors    int       // before the login in all, then in a row
+	start     time.Time // of the connection
+
+	work       work // of the command that runs
+	tag        string
+	literal    *imapwire.Literal // the message that the command announces; nil without one
+	completion reply             // what the tagged OK says
 }
 
 func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
 	c := &conn{
-		s: s, id: id, nc: nc, addr: addr, state: notAuthenticated, start: time.Now(),
+		s: s, nc: nc, addr: addr, state: notAuthenticated, start: time.Now(),
 		ctx: s.hard,
 		log: s.log.With("conn", id),
 	}
@@ -119,10 +113,10 @@ func (c *conn) readerOptions() imapwire.ReaderOptions {
 	if c.account == nil {
 		return imapwire.ReaderOptions{
 			MaxLine: min(l.LineLength, maxBeforeLogin), MaxLiteral: min(l.CommandLiterals, maxBeforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
-			MaxNonSync: c.maxNonSync(), Longer: c.longID,
+			Longer: c.longID,
 		}
 	}
-	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit, MaxNonSync: c.maxNonSync()}
+	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit}
 }
 
 // longID returns the limits of a command before the login that goes over the usual ones.
@@ -200,7 +194,12 @@ func (c *conn) serve(implicitTLS bool) {
 		if p := recover(); p != nil {
 			c.log.Error("panic", "panic", p, "stack", string(debug.Stack()))
 		}
-		c.leave()
+		c.endTurn()
+		c.unselect()
+		if c.account != nil {
+			c.account.Close()
+			c.s.leaveUser(c.user.ID)
+		}
 		c.nc.Close()
 		c.release()
 	}()
@@ -232,10 +231,6 @@ func (c *conn) end(err error) {
 		c.bye(imap.CodeUnavailable, "Server is shutting down")
 	case errors.Is(err, errProtocol):
 		c.bye("", err.Error())
-	case errors.As(err, new(*imapwire.LiteralTooBig)):
-		c.bye(imap.CodeTooBig, "A literal this long is not accepted here")
-	case errors.Is(err, imapwire.ErrEndlessLine):
-		c.bye(imap.CodeLimit, "A line this long is not accepted")
 	case errors.Is(err, errAccountDeleted):
 		c.bye("", "The user was deleted")
 	case errors.Is(err, store.ErrMoved):
@@ -379,6 +374,8 @@ func (c *conn) badFrame(frame []byte, err error) error {
 		if c.tag == "" {
 			c.tag = "*"
 		}
+	case errors.As(err, &big):
+		return protocolError("A literal this long is not accepted here")
 	default:
 		return err
 	}

@@ -14,8 +14,6 @@ var extensions = []*extension{
 	&enableExtension,
 	&idExtension,
 	&idleExtension,
-	&compressExtension,
-	&unauthenticateExtension,
 
 	&namespaceExtension,
 	&uidPlusExtension,
