@@ -155,10 +155,15 @@ node_up() {
 
 # build_jumping builds a node whose clock is right for ten seconds, since one that is wrong at the start
 # is refused, and then changed every five seconds: by hours, days and years, forward and back. The Go
-# library is given another time.Now; the monotonic clock goes on, as Linux's does.
+# library is given another time.Now; the monotonic clock goes on, as Linux's does. It is a node of the same
+# source as the others: one that is newer changes the database, and they refuse to start after that.
 build_jumping() {
 	local now changed=$dir/bin/time.go
 	[ ! -e "$dir/bin/jumping" ] || return 0
+	(cd "$here/.." && go build -buildvcs=false -o "$dir/bin/same" ./cmd/restante)
+	cmp -s "$dir/bin/same" "$dir/bin/restante" ||
+		die "the program has changed since the cluster was started: stop it, and start it anew"
+	rm "$dir/bin/same"
 	now=$(go env GOROOT)/src/time/time.go
 	awk '{ print } /^\tsec, nsec, mono := runtimeNow\(\)$/ && inside {
 			print "\tsec += [...]int64{0, 0, 3600, -86400, 60, 315360000, -7200, 0, -315360000}[(mono-startNano)/5e9%9]"
