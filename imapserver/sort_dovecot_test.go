@@ -60,7 +60,7 @@ func awkwardHeader(r *rand.Rand, n, messages int) string {
 		fmt.Fprintf(&b, "Subject: %s\r\n", subject.String())
 	}
 	if r.IntN(12) > 0 {
-		fmt.Fprintf(&b, "Date: %s\r\n", time.Unix(1.7e9+int64(r.IntN(200))*60, 0).In(time.FixedZone("", (r.IntN(25)-12)*3600)).Format(time.RFC1123Z))
+		fmt.Fprintf(&b, "Date: %s\r\n", time.Unix(1.7e9+int64(r.IntN(200))*60+int64(n), 0).In(time.FixedZone("", (r.IntN(25)-12)*3600)).Format(time.RFC1123Z))
 	}
 	for _, name := range []string{"From", "To", "Cc"} {
 		addresses := []string{"ann@x.example", "Bob <BOB@y.example>", "\"C\\\"c\" <ann@z.example>", "=?utf-8?q?=C3=84nn?= <zed@x>", "Zed <a@b>, Ann <b@c>", "\"a.b\"@x", "Åsa <aasa@x>"}
@@ -96,7 +96,7 @@ func TestSortAsDovecot(t *testing.T) {
 		for _, w := range []*wire{ours, theirs} {
 			w.ok("CREATE " + box)
 			for i, h := range headers {
-				w.ok(fmt.Sprintf("APPEND %s \"%02d-Jan-2024 10:00:00 +0000\" {%d+}\r\n%s", box, 1+(i*7)%28, len(h), h))
+				w.ok(fmt.Sprintf("APPEND %s \"%02d-Jan-2024 10:00:%02d +0000\" {%d+}\r\n%s", box, 1+(i*7)%28, i, len(h), h))
 			}
 			w.ok("SELECT " + box)
 		}
