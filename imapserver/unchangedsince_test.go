@@ -29,7 +29,6 @@ func TestUnchangedSinceLosesNothing(t *testing.T) {
 					return err
 				}
 				defer nc.Close()
-				nc.SetDeadline(time.Now().Add(time.Minute))
 				r := bufio.NewReader(nc)
 				ask := func(format string, args ...any) (string, error) {
 					fmt.Fprintf(nc, "a "+format+"\r\n", args...)

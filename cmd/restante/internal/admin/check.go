@@ -110,7 +110,7 @@ func runCheck(cmd *cobra.Command, c *config.Server, bodies, asJSON bool) error {
 		}
 	})
 	if err := errors.Join(err, printing); err != nil {
-		return whatToDo(err, c)
+		return sayUnchanged(err, c)
 	}
 	if asJSON {
 		err = out.PrintJSON(checkedAll{n, problems})
@@ -123,8 +123,8 @@ func runCheck(cmd *cobra.Command, c *config.Server, bodies, asJSON bool) error {
 	return err
 }
 
-// whatToDo adds to an error what can be done.
-func whatToDo(err error, c *config.Server) error {
+// sayUnchanged adds to an error of the embedded store that nothing was changed, though it takes the store alone.
+func sayUnchanged(err error, c *config.Server) error {
 	if errors.Is(err, context.Canceled) || c.IsShared() {
 		return err
 	}
