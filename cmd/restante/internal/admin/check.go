@@ -123,7 +123,7 @@ func runCheck(cmd *cobra.Command, c *config.Server, bodies, asJSON bool) error {
 	return err
 }
 
-// sayUnchanged adds to an error of the embedded store that nothing was changed, though it takes the store alone.
+// sayUnchanged adds to an error of the embedded store that nothing was changed.
 func sayUnchanged(err error, c *config.Server) error {
 	if errors.Is(err, context.Canceled) || c.IsShared() {
 		return err
