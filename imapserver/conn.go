@@ -49,6 +49,7 @@ func (s state) String() string {
 // conn is one connection. All of it belongs to the goroutine that runs serve.
 type conn struct {
 	s    *Server
+	id   uint64
 	nc   net.Conn
 	r    *imapwire.Reader
 	ctx  context.Context // for the store: it outlives the begin of a shutdown, so that commands finish
@@ -66,18 +67,12 @@ type conn struct {
 
 	hangup atomic.Bool // nothing is read any more
 
-	state     state
-	enabled   capSet
-	user      store.User
-	actor     store.Actor // the user
-	account   store.Account
-	sel       *selection // nil unless selected
-	searchRes imap.UIDSet
-	metadata  toldMetadata
-	commands  int       // before login
-	isLongID  bool      // the command counts in Server.longIDs
-	errors    int       // before the login in all, then in a row
-	start     time.Time // of the connection
+	state state
+	login
+	commands int       // before login
+	isLongID bool      // the command counts in Server.longIDs
+	errors   int       // before the login in all, then in a row
+	start    time.Time // of the connection, or when the last login ended
 
 	work       work // of the command that runs
 	tag        string
@@ -85,9 +80,20 @@ type conn struct {
 	completion reply             // what the tagged OK says
 }
 
+// login is what belongs to a login, and ends with it.
+type login struct {
+	enabled   capSet
+	user      store.User
+	actor     store.Actor // the user
+	account   store.Account
+	sel       *selection // nil unless selected
+	searchRes imap.UIDSet
+	metadata  toldMetadata
+}
+
 func newConn(s *Server, nc net.Conn, id uint64, addr netip.Addr) *conn {
 	c := &conn{
-		s: s, nc: nc, addr: addr, state: notAuthenticated, start: time.Now(),
+		s: s, id: id, nc: nc, addr: addr, state: notAuthenticated, start: time.Now(),
 		ctx: s.hard,
 		log: s.log.With("conn", id),
 	}
@@ -113,10 +119,10 @@ func (c *conn) readerOptions() imapwire.ReaderOptions {
 	if c.account == nil {
 		return imapwire.ReaderOptions{
 			MaxLine: min(l.LineLength, maxBeforeLogin), MaxLiteral: min(l.CommandLiterals, maxBeforeLogin), MaxSkip: min(l.AppendLimit, 1<<20),
-			Longer: c.longID,
+			MaxNonSync: c.maxNonSync(), Longer: c.longID,
 		}
 	}
-	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit}
+	return imapwire.ReaderOptions{MaxLine: l.LineLength, MaxLiteral: l.CommandLiterals, MaxSkip: l.AppendLimit, MaxNonSync: c.maxNonSync()}
 }
 
 // longID returns the limits of a command before the login that goes over the usual ones.
@@ -194,12 +200,7 @@ func (c *conn) serve(implicitTLS bool) {
 		if p := recover(); p != nil {
 			c.log.Error("panic", "panic", p, "stack", string(debug.Stack()))
 		}
-		c.endTurn()
-		c.unselect()
-		if c.account != nil {
-			c.account.Close()
-			c.s.leaveUser(c.user.ID)
-		}
+		c.leave()
 		c.nc.Close()
 		c.release()
 	}()
@@ -231,6 +232,10 @@ func (c *conn) end(err error) {
 		c.bye(imap.CodeUnavailable, "Server is shutting down")
 	case errors.Is(err, errProtocol):
 		c.bye("", err.Error())
+	case errors.As(err, new(*imapwire.LiteralTooBig)):
+		c.bye(imap.CodeTooBig, "A literal this long is not accepted here")
+	case errors.Is(err, imapwire.ErrEndlessLine):
+		c.bye(imap.CodeLimit, "A line this long is not accepted")
 	case errors.Is(err, errAccountDeleted):
 		c.bye("", "The user was deleted")
 	case errors.Is(err, store.ErrMoved):
@@ -374,8 +379,6 @@ func (c *conn) badFrame(frame []byte, err error) error {
 		if c.tag == "" {
 			c.tag = "*"
 		}
-	case errors.As(err, &big):
-		return protocolError("A literal this long is not accepted here")
 	default:
 		return err
 	}

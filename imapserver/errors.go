@@ -83,7 +83,7 @@ func (c *conn) failure(err error) *failure {
 		big     *imapwire.LiteralTooBig
 	)
 	switch {
-	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, errAccountDeleted):
+	case c.writeErr != nil, c.readErr != nil, errors.Is(err, errProtocol), errors.Is(err, imapwire.ErrEndlessLine), errors.Is(err, errAccountDeleted):
 		return nil
 	case errors.Is(err, store.ErrMoved):
 		return nil // whoever connects again finds it
@@ -93,6 +93,10 @@ func (c *conn) failure(err error) *failure {
 		return answer("BAD", "", fmt.Sprintf("%s at octet %d: %s", syntax.Production, syntax.Offset, syntax.Msg))
 	case errors.As(err, &unknown):
 		return answer("BAD", "", "Unknown command "+printable(unknown.Name))
+	case errors.As(err, &big) && big.Fatal:
+		return nil
+	case errors.As(err, &big) && big.NonSync && c.s.LiteralMinus:
+		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("A literal that does not wait may have %d octets", maxLiteralMinus))
 	case errors.As(err, &big):
 		return answer("BAD", imap.CodeTooBig, fmt.Sprintf("The literals of a command may have %d octets", c.readerOptions().MaxLiteral))
 	case errors.Is(err, imapwire.ErrLineTooLong):

@@ -14,6 +14,8 @@ var extensions = []*extension{
 	&enableExtension,
 	&idExtension,
 	&idleExtension,
+	&compressExtension,
+	&unauthenticateExtension,
 
 	&namespaceExtension,
 	&uidPlusExtension,

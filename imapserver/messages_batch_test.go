@@ -49,7 +49,7 @@ func TestBatchesAreBoundedByOctets(t *testing.T) {
 			box := &measuredMailbox{octets: tt.octets}
 			server := &Server{}
 			server.init()
-			c := &conn{s: server, sel: &selection{box: box}}
+			c := &conn{s: server, login: login{sel: &selection{box: box}}}
 			total := uint64(10_000)
 			if tt.largest > batchOctets {
 				total = 50

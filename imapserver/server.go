@@ -82,11 +82,17 @@ type Server struct {
 	ClientNames func(*x509.Certificate) []string
 	// AllowPlaintext permits passwords without TLS from any address, not only from loopback.
 	AllowPlaintext bool
-	Limits         Limits
-	Log            *slog.Logger // nil: nothing is logged
-	Observer       Observer     // may be nil
-	Version        string       // told by ID (RFC 2971); may be ""
-	TempDir        string       // for long messages of APPEND that may hold NUL; "" is os.TempDir
+	// LiteralMinus offers LITERAL- in the place of LITERAL+: what is larger than 4096 octets is sent
+	// when the server has asked for it (RFC 7888 §5).
+	LiteralMinus bool
+	// NoUnauthenticate withdraws UNAUTHENTICATE, for a server behind a proxy that looks at the first
+	// login only (RFC 8437 §8).
+	NoUnauthenticate bool
+	Limits           Limits
+	Log              *slog.Logger // nil: nothing is logged
+	Observer         Observer     // may be nil
+	Version          string       // told by ID (RFC 2971); may be ""
+	TempDir          string       // for long messages of APPEND that may hold NUL; "" is os.TempDir
 
 	extensions []*extension     // nil: all of extensions.go
 	searchKeys int              // what a search may try; 0: maxSearchKeys

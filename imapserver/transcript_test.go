@@ -209,7 +209,7 @@ var embedded = map[string]func(t testing.TB) store.Store{
 	},
 }
 
-// TestTranscripts runs testdata/*.imap over TCP, on every store, with and without TLS.
+// TestTranscripts runs testdata/*.imap over TCP, on every store, with and without TLS, and compressed.
 func TestTranscripts(t *testing.T) {
 	var modes []transcript.Mode
 	add := func(name string, ts *testServer, overTLS bool) {
@@ -219,6 +219,8 @@ func TestTranscripts(t *testing.T) {
 		ts := startServer(t, open(t), nil)
 		add(name, ts, false)
 		add(name+"-tls", ts, true)
+		add(name+"-compress", ts, false)
+		modes[len(modes)-1].Compress = true
 	}
 	if pgtest.Available() {
 		add("pgstore-nodes", startNodes(t, "", "").servers[0], false)

@@ -102,14 +102,18 @@ func (c *conn) ended() error {
 	return c.writeErr
 }
 
-// socket returns what the connection is to the system, below TLS; nil when it is nothing to it, such
+// socket returns what the connection is to the system, below TLS and compression; nil when it is nothing to it, such
 // as a pipe in memory.
 func (c *conn) socket() syscall.RawConn {
 	if c.work.socket != nil {
 		return c.work.socket
 	}
 	nc := c.nc
-	if t, ok := nc.(interface{ NetConn() net.Conn }); ok { // *tls.Conn
+	for { // *deflateConn, *tls.Conn
+		t, ok := nc.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
 		nc = t.NetConn()
 	}
 	if sc, ok := nc.(syscall.Conn); ok {

@@ -52,6 +52,8 @@ var goodCommands = []struct {
 	{"CHECK", &Check{}},
 	{"CLOSE", &Close{}},
 	{"UNSELECT", &Unselect{}},
+	{"UNAUTHENTICATE", &Unauthenticate{}},
+	{"COMPRESS deflate", &Compress{Algorithm: "DEFLATE"}},
 	{"EXPUNGE", &Expunge{}},
 	{"UID EXPUNGE 3000:3002", &Expunge{UID: true, Set: uids("3000:3002")}},
 	{"uid expunge $", &Expunge{UID: true, Set: imap.SearchResult{UID: true}}},

@@ -100,6 +100,10 @@ func unexpected(err error) error {
 // command has been read and thrown away, and the next command can be read.
 var ErrLineTooLong = errors.New("imapwire: line too long")
 
+// ErrEndlessLine says that a line does not end within what the server's framer skips. The connection
+// has to be closed.
+var ErrEndlessLine = errors.New("imapwire: line without end")
+
 // LiteralTooBig says that a literal is over the framer's limit.
 type LiteralTooBig struct {
 	Tag     string // of the command, on the server; "" when there was none

@@ -13,6 +13,9 @@ type ReaderOptions struct {
 	// MaxSkip is how many octets of refused literals are read and thrown away in one command that
 	// the client has sent without waiting, so that the connection can go on; 1 MiB.
 	MaxSkip int64
+	// MaxNonSync is how many octets a literal may have that the client sends without waiting (RFC 7888
+	// §5); 0: there is no limit besides the others.
+	MaxNonSync int64
 	// Longer, when it is not nil, is asked once in a command that goes over MaxLine or MaxLiteral. It
 	// is given what has been read of the command, and returns the limits that this command has.
 	Longer func(start []byte) (maxLine int, maxLiteral int64)
@@ -58,6 +61,7 @@ type Reader struct {
 	used    int     // octets of the command without literals
 	inline  int64   // octets of the literals in the frame
 	skipped int64   // octets of refused literals
+	cut     int     // octets of lines that are too long
 	lit     Literal // the message of APPEND
 	pending bool    // lit was handed over and its command is not at its end
 
@@ -85,8 +89,8 @@ func (r *Reader) Buffered() int { return r.w - r.r }
 // all the same.
 //
 // Errors: io.EOF when the connection ends between two commands, io.ErrUnexpectedEOF within one;
-// ErrLineTooLong and *LiteralTooBig for what is over the limits, with as much of the command's start
-// in frame as Tag needs; what cont returned; what the connection returned.
+// ErrEndlessLine for what is not to be read any further; ErrLineTooLong and *LiteralTooBig for what is
+// over the limits, with as much of the command's start in frame as Tag needs; what cont returned; what the connection returned.
 //
 // The frame is valid until the next call.
 func (r *Reader) ReadCommand(cont func() error) (frame []byte, lit *Literal, err error) {
@@ -131,7 +135,7 @@ func (r *Reader) ReadLiteral(n int64) io.Reader {
 
 // reset forgets the last command.
 func (r *Reader) reset() {
-	r.used, r.inline, r.skipped, r.lit, r.pending = 0, 0, 0, Literal{}, false
+	r.used, r.inline, r.skipped, r.cut, r.lit, r.pending = 0, 0, 0, 0, Literal{}, false
 	r.maxLine, r.maxLiteral, r.extended = r.o.MaxLine, r.o.MaxLiteral, false
 }
 
@@ -196,6 +200,13 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 		}
 		r.collect(line)
 		frame := r.frameBytes()
+		if limit := r.o.MaxNonSync; l.NonSync && limit > 0 && l.Size > limit {
+			big := &LiteralTooBig{Tag: Tag(frame), Size: l.Size, NonSync: true}
+			if err := r.skipLiteral(l); err != nil {
+				return frame, nil, err
+			}
+			return frame, nil, big
+		}
 		if !start || endsInMessage(frame, len(frame)-len(line)+at) {
 			r.lit, r.pending = l, true
 			r.lit.src, r.lit.left = r, l.Size
@@ -220,6 +231,9 @@ func (r *Reader) read(cont func() error, start bool) (frame []byte, lit *Literal
 		}
 	}
 }
+
+// minCut is how many octets of lines that are too long are read at least, to find their ends.
+const minCut = 1 << 20
 
 // headSize is how much of a line that is too long is kept for its tag.
 const headSize = 64
@@ -327,6 +341,11 @@ func (r *Reader) readLine(limit func([]byte) int, idle bool) ([]byte, error) {
 			// One octet more than the limit may be a CR.
 			if !cut && len(r.line.b) > max(limit(r.line.b), 0)+1 {
 				cut = true
+			}
+			if cut {
+				if r.cut += len(b); r.cut > max(minCut, 16*r.o.MaxLine) {
+					return part, ErrEndlessLine
+				}
 			}
 			if keep := headSize + announcementLen + 1; cut && len(r.line.b) > keep {
 				n := len(r.line.b)

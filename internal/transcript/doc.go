@@ -70,6 +70,8 @@
 //	connect A raw                     connects without logging in; the greeting is the first line
 //	connect B rev1                    logs in without enabling anything, whatever the mode
 //	tls A                             starts the TLS handshake, after STARTTLS
+//	compress A                        compresses from here on, after COMPRESS
+//	uncompress A                      ends that, after UNAUTHENTICATE
 //	close A                           the client drops the connection
 //	only rev1                         runs in modes that have this label
 //	skip tls remote                   does not run in modes that have one of these labels
@@ -78,7 +80,8 @@
 //
 // A mailbox that is seeded is created when it does not exist. Other sessions exist from where they
 // are first mentioned: they are logged in as the test's user and, in mode rev2, have enabled
-// IMAP4rev2. Labels are the revision, plain or tls, and the parts of the mode's name.
+// IMAP4rev2. Labels are the revision, plain or tls, compress where every
+// session compresses behind its login, and the parts of the mode's name.
 //
 // # Running
 //

@@ -103,6 +103,7 @@ func (sc *script) parseLine(st *step, text string) error {
 
 var directives = map[string][2]int{ // the least and most words
 	"seed": {3, 5}, "connect": {2, 3}, "tls": {2, 2}, "close": {2, 2},
+	"compress": {2, 2}, "uncompress": {2, 2},
 	"only": {2, 9}, "skip": {2, 9}, "need": {2, 9},
 }
 

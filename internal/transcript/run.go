@@ -27,6 +27,9 @@ type Mode struct {
 	// TLS says that Dial's connections are encrypted from the start. It makes the label tls
 	// instead of plain.
 	TLS bool
+	// Compress says that every session compresses as soon as it is logged in. It makes the label
+	// compress.
+	Compress bool
 	// Start returns a fresh account, on a server of its own or on a shared one. What it needs is
 	// released by t.Cleanup. It may be called concurrently.
 	Start func(t testing.TB) Target
@@ -98,7 +101,11 @@ func (m *Mode) labels(rev string) []string {
 	if m.TLS {
 		transport = "tls"
 	}
-	return append(strings.Split(m.Name, "-"), rev, transport)
+	labels := append(strings.Split(m.Name, "-"), rev, transport)
+	if m.Compress {
+		labels = append(labels, "compress")
+	}
+	return labels
 }
 
 // runIn runs one transcript in one mode, as a subtest.
@@ -315,6 +322,15 @@ func (r *runner) direct(st *step) error {
 			return errors.New("the target has no STARTTLS")
 		}
 		return s.startTLS(r.limit(), r.target.StartTLS)
+	case "compress", "uncompress":
+		s, err := r.session(args[0])
+		if err != nil {
+			return err
+		}
+		if st.words[0] == "compress" {
+			return s.compress()
+		}
+		return s.uncompress()
 	default: // close
 		s, err := r.session(args[0])
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,11 @@ func (r *runner) connect(name, how string) (*session, error) {
 	err = s.greeting(r.limit())
 	if err == nil {
 		err = s.login(r.limit(), r.target.User, r.target.Password, how == "rev2")
+	}
+	if err == nil && slices.Contains(r.labels, "compress") {
+		if _, err = s.simple(r.limit(), "COMPRESS DEFLATE"); err == nil {
+			err = s.compress()
+		}
 	}
 	if err != nil {
 		nc.Close()
