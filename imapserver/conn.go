@@ -73,6 +73,7 @@ type conn struct {
 	account   store.Account
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
+	notify    *notification // nil until the first NOTIFY
 	metadata  toldMetadata
 	commands  int       // before login
 	isLongID  bool      // the command counts in Server.longIDs
@@ -260,6 +261,9 @@ func (c *conn) bye(code imap.Code, text string) {
 // command reads and answers one command. It returns an error when the connection must end.
 func (c *conn) command() error {
 	defer c.endLongID()
+	if err := c.waitNotifying(); err != nil {
+		return err
+	}
 	frame, lit, err := c.r.ReadCommand(c.proceed)
 	start := time.Now()
 	if err != nil {
@@ -333,7 +337,7 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 		if err := c.sync(row.flags&noExpunge != 0); err != nil {
 			return name, err
 		}
-		c.tellHighestModSeq()
+		c.tellHighestModSeq(true)
 	}
 	if c.account != nil && c.writeErr == nil {
 		if err := c.tell(); err != nil {

@@ -14,6 +14,7 @@ var extensions = []*extension{
 	&enableExtension,
 	&idExtension,
 	&idleExtension,
+	&notifyExtension,
 
 	&namespaceExtension,
 	&uidPlusExtension,

@@ -20,6 +20,12 @@ type selection struct {
 	recent imap.UIDSet
 	// told is the mod-sequence up to which the client has been told of everything.
 	told imap.ModSeq
+	// withheld says that flags of the view have changed of which the client did not want to hear.
+	withheld bool
+	// changed says that the running command has changed the mailbox.
+	changed bool
+	// fresh holds the new messages of which the client is to be told more than that they are there.
+	fresh imap.UIDSet
 	// vanished says that the running command has told of removed messages by VANISHED.
 	vanished bool
 	// contexts are the searches whose changes the client is told.
@@ -73,7 +79,8 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 	if err := c.checkAccount(); err != nil {
 		return err
 	}
-	if next == sel.view {
+	stays := next == sel.view || c.isSnapshot() && !sel.changed
+	if sel.changed = false; stays {
 		return nil
 	}
 	switch {
@@ -86,9 +93,6 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 	d := mailbox.Diff(last, next)
 	sel.view = next
 	sel.box.Hold(next)
-	if next.Ghosts().Empty() {
-		sel.told = next.HighestModSeq
-	}
 
 	c.tellGone(d.Expunged, last)
 	if err := c.appendExpunged(d.Expunged); err != nil {
@@ -105,6 +109,7 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 	if len(d.Added) > 0 {
 		c.out = imapwire.AppendExists(c.out, uint32(next.Len()))
 		c.addRecent(d.Added)
+		c.addFresh(d.Added)
 	}
 	// Also when there are fewer: the client must not count more than there are messages.
 	if !c.rev2() && (len(d.Added) > 0 || sel.recent.Len() != known) {
@@ -115,6 +120,10 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 		if what != nil {
 			tell = what(x, last, next)
 		}
+		if tell == tellFlags && !c.hearsFlags() {
+			sel.withheld = true
+			continue
+		}
 		if tell == tellNothing || tell == tellModSeq && !c.condStore() {
 			continue
 		}
@@ -122,6 +131,9 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 		if err := c.room(); err != nil {
 			return err
 		}
+	}
+	if next.Ghosts().Empty() && !sel.withheld {
+		sel.told = next.HighestModSeq
 	}
 	return c.tellContexts(&d)
 }
@@ -201,6 +213,9 @@ func (c *conn) unselect() {
 	}
 	if err := c.sel.box.Close(); err != nil {
 		c.log.Error("closing a mailbox", "err", err)
+	}
+	if c.notify != nil {
+		c.notify.leaves(c.sel)
 	}
 	c.sel = nil
 	c.searchRes = imap.UIDSet{}
