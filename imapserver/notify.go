@@ -284,11 +284,12 @@ func (c *conn) hearsFlags() bool { return c.notify == nil || c.notify.selected&e
 // tellWithheld tells the flags that have changed while the client did not want to hear of them.
 func (c *conn) tellWithheld() error {
 	sel := c.sel
-	if sel == nil || !sel.withheld || !c.hearsFlags() {
+	if sel == nil || sel.withheld.Empty() || !c.hearsFlags() {
 		return nil
 	}
-	sel.withheld = false
-	for seq, row := range sel.view.ChangedSince(sel.told) {
+	withheld := sel.withheld
+	sel.withheld = imap.UIDSet{}
+	for seq, row := range sel.view.RowsByUID(withheld) {
 		if err := c.next(1); err != nil {
 			return err
 		}

@@ -20,8 +20,8 @@ type selection struct {
 	recent imap.UIDSet
 	// told is the mod-sequence up to which the client has been told of everything.
 	told imap.ModSeq
-	// withheld says that flags of the view have changed of which the client did not want to hear.
-	withheld bool
+	// withheld holds the messages whose flags have changed while the client did not want to hear of that.
+	withheld imap.UIDSet
 	// changed says that the running command has changed the mailbox.
 	changed bool
 	// fresh holds the new messages of which the client is to be told more than that they are there.
@@ -102,6 +102,9 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 		sel.flagText = flagTexts{}
 		c.appendMailboxFlags()
 	}
+	if len(d.Expunged) > 0 && !sel.withheld.Empty() {
+		sel.withheld = next.Existing(sel.withheld)
+	}
 	known := sel.recent.Len()
 	if len(d.Expunged) > 0 && known > 0 {
 		sel.recent = next.Existing(sel.recent)
@@ -121,7 +124,7 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 			tell = what(x, last, next)
 		}
 		if tell == tellFlags && !c.hearsFlags() {
-			sel.withheld = true
+			sel.withheld.Add(x.Row.UID)
 			continue
 		}
 		if tell == tellNothing || tell == tellModSeq && !c.condStore() {
@@ -132,7 +135,7 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 			return err
 		}
 	}
-	if next.Ghosts().Empty() && !sel.withheld {
+	if next.Ghosts().Empty() && sel.withheld.Empty() {
 		sel.told = next.HighestModSeq
 	}
 	return c.tellContexts(&d)
