@@ -55,7 +55,7 @@ type notification struct {
 	all    notifyEvents // of all groups
 	others notifyEvents // of all groups but that of the selected mailbox
 
-	selected notifyEvents
+	selected notifyEvents     // RFC 5465 §6.1.1
 	delayed  bool             // SELECTED-DELAYED: EXPUNGE waits for a command
 	items    []imap.FetchItem // that are told of new messages in the selected mailbox
 
@@ -136,7 +136,8 @@ func (c *conn) newNotification(cmd *imapwire.Notify) (*notification, error) {
 			}
 			isSelected = true
 			n.selected, n.items, n.delayed = events, items, g.Filter == imapwire.NotifySelectedDelayed
-		case imapwire.NotifyInboxes, imapwire.NotifyPersonal: // every mailbox can get mail
+		case imapwire.NotifyInboxes, imapwire.NotifyPersonal:
+			// Every mailbox can get mail (RFC 5465 §6.2, §6.3).
 			n.personal |= events
 		case imapwire.NotifySubscribed:
 			n.subscribed |= events
@@ -231,7 +232,8 @@ func eventsOfGroup(g *imapwire.NotifyGroup) (events notifyEvents, err error) {
 	return events, nil
 }
 
-// eventsOf returns of which events a client wants to hear that have to do with a name (RFC 5465 §6).
+// eventsOf returns of which events a client wants to hear that have to do with a name (RFC 5465 §6.4, §6.5,
+// §6.6).
 func (n *notification) eventsOf(ns *mailbox.Namespace, name string) notifyEvents {
 	events := n.personal | n.mailboxes[name]
 	if len(n.subtrees) > 0 {

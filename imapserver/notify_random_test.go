@@ -126,13 +126,18 @@ func notifyOnce(t *testing.T, ts *testServer, rnd *rand.Rand) error {
 	if err := lastNews(user); err != nil {
 		return err
 	}
-	for heard := 0; heard < 2; {
-		line := l.line()
+	for heard, line := 0, ""; ; {
+		if line = l.line(); strings.HasPrefix(line, "x BAD ") {
+			break
+		}
 		if err := l.hear(line); err != nil {
 			return fmt.Errorf("%s: %w", line, err)
 		}
 		if strings.HasPrefix(line, "* STATUS end (MESSAGES 1") || strings.Contains(line, "$Last") && strings.Contains(line, " FETCH ") {
-			heard++
+			// What is told together with that comes before the answer, which tells nothing itself.
+			if heard++; heard == 2 {
+				l.send("x NONSENSE\r\n")
+			}
 		}
 	}
 	return l.check(dial())
