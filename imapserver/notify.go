@@ -258,7 +258,6 @@ func (c *conn) waitNotifying() error {
 	}
 	return c.wait(func() error {
 		c.work.begin(time.Time{})
-		defer c.endTurn()
 		if err := c.checkAccount(); err != nil {
 			return err
 		}

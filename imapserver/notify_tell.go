@@ -77,7 +77,7 @@ func (c *conn) tellNew() error {
 	}
 	f.needs &^= setsSeen
 	c.acquire(true)
-	if err := c.eachMessage(f.rows, f.needs&needsSummary != 0, f.message); err != nil {
+	if err := c.eachMessage(c.sel.box, f.rows, f.needs&needsSummary != 0, f.message); err != nil {
 		return err
 	}
 	if f.unreadable != nil {
