@@ -33,6 +33,7 @@ const (
 	CapMultiAppend     Cap = "MULTIAPPEND"
 	CapMultiSearch     Cap = "MULTISEARCH"
 	CapNamespace       Cap = "NAMESPACE"
+	CapNotify          Cap = "NOTIFY" // RFC 5465
 	CapObjectID        Cap = "OBJECTID"
 	CapPartial         Cap = "PARTIAL"
 	CapQResync         Cap = "QRESYNC"

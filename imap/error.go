@@ -16,7 +16,8 @@ const (
 	CodeAuthenticationFailed Code = "AUTHENTICATIONFAILED"
 	CodeAuthorizationFailed  Code = "AUTHORIZATIONFAILED"
 	CodeBadCharset           Code = "BADCHARSET"
-	CodeBadURL               Code = "BADURL" // RFC 4469 §4.1
+	CodeBadEvent             Code = "BADEVENT" // with the events that there are, RFC 5465 §5
+	CodeBadURL               Code = "BADURL"   // RFC 4469 §4.1
 	CodeCannot               Code = "CANNOT"
 	CodeCapability           Code = "CAPABILITY"
 	CodeClientBug            Code = "CLIENTBUG"
@@ -37,6 +38,7 @@ const (
 	CodeMetadata             Code = "METADATA"  // with LONGENTRIES, MAXSIZE, TOOMANY or NOPRIVATE, RFC 5464 §5
 	CodeNonExistent          Code = "NONEXISTENT"
 	CodeNoPerm               Code = "NOPERM"
+	CodeNotificationOverflow Code = "NOTIFICATIONOVERFLOW" // RFC 5465 §5.8
 	CodeNotSaved             Code = "NOTSAVED"
 	CodeNoUpdate             Code = "NOUPDATE" // RFC 5267 §4.3.1
 	CodeOverQuota            Code = "OVERQUOTA"

@@ -23,6 +23,7 @@ type MailboxAttr string
 const (
 	AttrNonExistent   MailboxAttr = `\NonExistent`
 	AttrNoselect      MailboxAttr = `\Noselect`
+	AttrNoAccess      MailboxAttr = `\NoAccess` // RFC 5465 §3.1
 	AttrNoinferiors   MailboxAttr = `\Noinferiors`
 	AttrMarked        MailboxAttr = `\Marked`
 	AttrUnmarked      MailboxAttr = `\Unmarked`

@@ -88,6 +88,7 @@ type login struct {
 	account   store.Account
 	sel       *selection // nil unless selected
 	searchRes imap.UIDSet
+	notify    *notification // nil until the first NOTIFY
 	metadata  toldMetadata
 }
 
@@ -265,6 +266,9 @@ func (c *conn) bye(code imap.Code, text string) {
 // command reads and answers one command. It returns an error when the connection must end.
 func (c *conn) command() error {
 	defer c.endLongID()
+	if err := c.waitNotifying(); err != nil {
+		return err
+	}
 	frame, lit, err := c.r.ReadCommand(c.proceed)
 	start := time.Now()
 	if err != nil {
@@ -338,7 +342,7 @@ func (c *conn) parseAndRun(frame []byte) (name string, err error) {
 		if err := c.sync(row.flags&noExpunge != 0); err != nil {
 			return name, err
 		}
-		c.tellHighestModSeq()
+		c.tellHighestModSeq(true)
 	}
 	if c.account != nil && c.writeErr == nil {
 		if err := c.tell(); err != nil {

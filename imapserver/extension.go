@@ -21,9 +21,11 @@ type extension struct {
 	enables imap.Cap
 	implies []imap.Cap
 
-	// tell tells a client that has enabled it what has changed outside of the selected mailbox: behind
-	// every command, and in IDLE when the account's bell rings.
+	// tell tells what has changed outside of the selected mailbox: behind every command, and when the
+	// account's bell rings in IDLE and, with NOTIFY, between commands.
 	tell func(*conn) error
+	// tells reports whether the client wants tell to be called; nil: when it has enabled the extension.
+	tells func(*conn) bool
 
 	// commands by name, "UID FETCH".
 	commands map[string]command

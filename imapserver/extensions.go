@@ -16,6 +16,7 @@ var extensions = []*extension{
 	&idleExtension,
 	&compressExtension,
 	&unauthenticateExtension,
+	&notifyExtension,
 
 	&namespaceExtension,
 	&uidPlusExtension,

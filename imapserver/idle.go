@@ -34,33 +34,7 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 		return err
 	}
 	c.release()
-	// With nothing selected, and nothing enabled that tells more, all that can be heard is that the account
-	// is gone.
-	bell, names := c.account.Bell(), (<-chan struct{})(nil)
-	if c.sel != nil {
-		bell = c.sel.box.Bell()
-		if c.tells() {
-			names = c.account.Bell()
-		}
-	}
-	done := make(chan error, 1)
-	go func() {
-		line, err := c.r.ReadLine()
-		if err == nil && !strings.EqualFold(strings.TrimSpace(string(line)), "DONE") {
-			err = bad("IDLE ends with DONE")
-		}
-		done <- err
-	}()
-	for {
-		select {
-		case err := <-done:
-			if errors.Is(err, imapwire.ErrLineTooLong) {
-				err = bad("IDLE ends with DONE")
-			}
-			return err
-		case <-bell:
-		case <-names:
-		}
+	err := c.wait(func() error {
 		err := c.checkAccount()
 		if err == nil && c.sel != nil {
 			err = c.sync(false)
@@ -68,15 +42,14 @@ func runIdle(c *conn, _ *imapwire.Idle) error {
 		if err == nil {
 			err = c.tell()
 		}
-		if err == nil {
-			err = c.flush()
-		}
-		if err != nil {
-			c.stopReading()
-			<-done
-			return err
-		}
-		c.endTurn() // when nothing was written
-		c.release()
+		return err
+	}, c.bells()...)
+	if err != nil {
+		return err
 	}
+	line, err := c.r.ReadLine()
+	if errors.Is(err, imapwire.ErrLineTooLong) || err == nil && !strings.EqualFold(strings.TrimSpace(string(line)), "DONE") {
+		return bad("IDLE ends with DONE")
+	}
+	return err
 }

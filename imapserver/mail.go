@@ -15,7 +15,11 @@ func (c *conn) ref(id mailbox.ID) store.Ref { return store.Ref{Account: c.accoun
 
 // commit makes changes, all or none.
 func (c *conn) commit(ops ...store.Op) ([]store.Outcome, error) {
-	return c.s.Mail.Commit(c.ctx, c.actor, ops...)
+	outcomes, err := c.s.Mail.Commit(c.ctx, c.actor, ops...)
+	if err == nil {
+		c.noteOwn(ops, outcomes)
+	}
+	return outcomes, err
 }
 
 // change makes one change.

@@ -16,6 +16,7 @@ var metadataExtension = extension{
 	name: "METADATA", rfc: "RFC 5464",
 	capabilities: afterLogin(string(imap.CapMetadata)),
 	enables:      imap.CapMetadata,
+	tells:        (*conn).hearsMetadata,
 	commands: map[string]command{
 		"GETMETADATA": {in: loggedIn, run: handler(runGetMetadata)},
 		"SETMETADATA": {in: loggedIn, run: handler(runSetMetadata)},
@@ -27,8 +28,25 @@ var metadataExtension = extension{
 var metadataServerExtension = extension{
 	name: "METADATA-SERVER", rfc: "RFC 5464",
 	capabilities: afterLogin(string(imap.CapMetadataServer)),
-	enables:      imap.CapMetadataServer,
-	tell:         tellMetadata,
+	enables:      imap.CapMetadataServer, // which METADATA tells
+}
+
+// hearsMetadata reports whether the client wants to hear of entries that others change: it has enabled it,
+// or said so by NOTIFY (RFC 5465 §5.6, §5.7).
+func (c *conn) hearsMetadata() bool {
+	return c.enabled.has(imap.CapMetadata) || c.enabled.has(imap.CapMetadataServer) ||
+		c.notify != nil && c.notify.all&(eventMetadata|eventServerMetadata) != 0
+}
+
+// hearsMetadataOf reports whether the client wants to hear of the entries of a mailbox, or of those of the
+// server.
+func (c *conn) hearsMetadataOf(names *mailbox.Namespace, id mailbox.ID) bool {
+	n := c.notify
+	if id == 0 {
+		return c.enabled.has(imap.CapMetadata) || c.enabled.has(imap.CapMetadataServer) || n != nil && n.all&eventServerMetadata != 0
+	}
+	box, exists := names.ByID(id)
+	return exists && (c.enabled.has(imap.CapMetadata) || n != nil && n.eventsOf(names, box.Name)&eventMetadata != 0)
 }
 
 // maxEntries is how many entries a command may ask for.
@@ -224,11 +242,10 @@ func tellMetadata(c *conn) error {
 			}
 			changes = changes[1:]
 		}
-		box, exists := now.ByID(id)
-		told := id == 0 || exists && c.enabled.has(imap.CapMetadata)
-		if !told || len(entries) == 0 {
+		if len(entries) == 0 || !c.hearsMetadataOf(now, id) {
 			continue
 		}
+		box, _ := now.ByID(id)
 		c.out = imapwire.AppendMetadataChanged(c.out, box.Name, entries, c.utf8Names())
 		if err := c.room(); err != nil {
 			return err

@@ -24,6 +24,9 @@ func TestRandomSessionsOnNodes(t *testing.T) {
 	})
 }
 
+// TestRandomNotifyOnNodes spreads the sessions of TestRandomNotify over two machines.
+func TestRandomNotifyOnNodes(t *testing.T) { randomNotify(t, startNodes(t, "", "").servers[0]) }
+
 // startNATS starts a server and returns its address.
 func startNATS(t *testing.T) string {
 	t.Helper()

@@ -186,16 +186,16 @@ func (c *conn) appendVanished(gone imap.UIDSet, earlier bool) error {
 // tellHighestModSeq tells a client with QRESYNC at the end of a command up to where it knows everything,
 // when the responses have not told it that: more than they seem to say when messages are gone, as in
 // the answer of EXPUNGE (RFC 7162 §3.2.7), and less while it could not be told that they are
-// (RFC 7162 §3.2).
-func (c *conn) tellHighestModSeq() {
+// (RFC 7162 §3.2). While no command is in progress there is no tagged response to tell it by.
+func (c *conn) tellHighestModSeq(tagged bool) {
 	sel := c.sel
 	vanished := sel.vanished
 	sel.vanished = false
 	switch {
 	case !c.qResync():
-	case !sel.view.Ghosts().Empty():
+	case sel.told < sel.view.HighestModSeq:
 		c.appendHighestModSeq(sel.told)
-	case vanished && c.completion.code == "":
+	case vanished && tagged && c.completion.code == "":
 		c.completion.code, c.completion.args = imap.CodeHighestModSeq, imapwire.ModSeqArgs(sel.told)
 	case vanished:
 		c.appendHighestModSeq(sel.told)

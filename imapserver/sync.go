@@ -20,6 +20,12 @@ type selection struct {
 	recent imap.UIDSet
 	// told is the mod-sequence up to which the client has been told of everything.
 	told imap.ModSeq
+	// withheld holds the messages whose flags have changed while the client did not want to hear of that.
+	withheld imap.UIDSet
+	// changed says that the running command has changed the mailbox.
+	changed bool
+	// fresh holds the new messages of which the client is to be told more than that they are there.
+	fresh imap.UIDSet
 	// vanished says that the running command has told of removed messages by VANISHED.
 	vanished bool
 	// contexts are the searches whose changes the client is told.
@@ -73,7 +79,8 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 	if err := c.checkAccount(); err != nil {
 		return err
 	}
-	if next == sel.view {
+	stays := next == sel.view || c.isSnapshot() && !sel.changed
+	if sel.changed = false; stays {
 		return nil
 	}
 	switch {
@@ -86,9 +93,6 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 	d := mailbox.Diff(last, next)
 	sel.view = next
 	sel.box.Hold(next)
-	if next.Ghosts().Empty() {
-		sel.told = next.HighestModSeq
-	}
 
 	c.tellGone(d.Expunged, last)
 	if err := c.appendExpunged(d.Expunged); err != nil {
@@ -98,6 +102,9 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 		sel.flagText = flagTexts{}
 		c.appendMailboxFlags()
 	}
+	if len(d.Expunged) > 0 && !sel.withheld.Empty() {
+		sel.withheld = next.Existing(sel.withheld)
+	}
 	known := sel.recent.Len()
 	if len(d.Expunged) > 0 && known > 0 {
 		sel.recent = next.Existing(sel.recent)
@@ -105,6 +112,7 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 	if len(d.Added) > 0 {
 		c.out = imapwire.AppendExists(c.out, uint32(next.Len()))
 		c.addRecent(d.Added)
+		c.addFresh(d.Added)
 	}
 	// Also when there are fewer: the client must not count more than there are messages.
 	if !c.rev2() && (len(d.Added) > 0 || sel.recent.Len() != known) {
@@ -115,6 +123,10 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 		if what != nil {
 			tell = what(x, last, next)
 		}
+		if tell == tellFlags && !c.hearsFlags() {
+			sel.withheld.Add(x.Row.UID)
+			continue
+		}
 		if tell == tellNothing || tell == tellModSeq && !c.condStore() {
 			continue
 		}
@@ -122,6 +134,9 @@ func (c *conn) syncTelling(retain bool, what func(x mailbox.Changed, last, next 
 		if err := c.room(); err != nil {
 			return err
 		}
+	}
+	if next.Ghosts().Empty() && sel.withheld.Empty() {
+		sel.told = next.HighestModSeq
 	}
 	return c.tellContexts(&d)
 }
@@ -201,6 +216,9 @@ func (c *conn) unselect() {
 	}
 	if err := c.sel.box.Close(); err != nil {
 		c.log.Error("closing a mailbox", "err", err)
+	}
+	if c.notify != nil {
+		c.notify.leaves(c.sel)
 	}
 	c.sel = nil
 	c.searchRes = imap.UIDSet{}

@@ -253,9 +253,31 @@ func (g *gen) searchKey(depth int) imap.SearchKey {
 	return k
 }
 
+func (g *gen) notify() Command {
+	c := &Notify{}
+	for range g.IntN(3) {
+		group := NotifyGroup{Filter: notifyFilters[g.IntN(len(notifyFilters))]}
+		if group.Filter.named() {
+			for range 1 + g.IntN(3) {
+				group.Mailboxes = append(group.Mailboxes, g.mailbox())
+			}
+		}
+		for range g.IntN(3) {
+			group.Events = append(group.Events, NotifyEvent{Name: g.word()})
+		}
+		if g.bool() {
+			group.Events = append(group.Events, NotifyEvent{Name: eventMessageNew, Items: []imap.FetchItem{g.fetchItem()}})
+		}
+		c.Groups, c.Status = append(c.Groups, group), g.bool()
+	}
+	return c
+}
+
 func (g *gen) command() Command {
 	uid := g.bool()
-	switch g.IntN(20) {
+	switch g.IntN(21) {
+	case 20:
+		return g.notify()
 	case 0:
 		c := &Authenticate{Mechanism: g.word(), HasInitial: g.bool()}
 		if s := g.text(); c.HasInitial && s != "" {

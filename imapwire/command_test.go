@@ -49,6 +49,13 @@ var goodCommands = []struct {
 		{Name: "/a"}, {Name: "/b", Value: ptr("nil")}, {Name: "/c", Value: ptr("\r\n")}, {Name: "/d", Value: ptr("\x00\xff)")}, {Name: "/e", Value: ptr("")}}}},
 	{`LIST "" * RETURN (METADATA (/a /b) CHILDREN)`, &List{Patterns: []string{"*"}, Extended: true, Return: ListReturn{Children: true},
 		ReturnOptions: []Option{&ListMetadata{[]string{"/a", "/b"}}}}},
+	{"NOTIFY none", &Notify{}},
+	{`notify set status (Selected (MessageNew (uid flags) MessageExpunge)) (subtree ("a b" c) NONE) (mailboxes inbox (x-new))`, &Notify{Status: true, Groups: []NotifyGroup{
+		{Filter: NotifySelected, Events: []NotifyEvent{{"MESSAGENEW", []imap.FetchItem{imap.FetchUID, imap.FetchFlags}}, {Name: "MESSAGEEXPUNGE"}}},
+		{Filter: NotifySubtree, Mailboxes: []string{"a b", "c"}},
+		{Filter: NotifyMailboxes, Mailboxes: []string{"INBOX"}, Events: []NotifyEvent{{Name: "X-NEW"}}}}}},
+	{`NOTIFY SET (selected-delayed NONE) (inboxes (MailboxName))`, &Notify{Groups: []NotifyGroup{
+		{Filter: NotifySelectedDelayed}, {Filter: NotifyInboxes, Events: []NotifyEvent{{Name: "MAILBOXNAME"}}}}}},
 	{"CHECK", &Check{}},
 	{"CLOSE", &Close{}},
 	{"UNSELECT", &Unselect{}},
@@ -294,6 +301,11 @@ func checkRoundTrip(t *testing.T, cmd Command, o EncoderOptions) {
 
 // A "|" marks where the error must be; the frame is without it.
 var badCommands = []struct{ production, in string }{
+	{"notify", "a NOTIFY|"}, {"notify", "a NOTIFY |ALL"}, {"notify-set", "a NOTIFY SET|"}, {"event-group", "a NOTIFY SET |STATUSES"},
+	{"notify-set", "a NOTIFY SET STATUS|"}, {"command", "a NOTIFY NONE| (selected NONE)"}, {"filter-mailboxes", "a NOTIFY SET (|other (MessageNew))"},
+	{"event-group", "a NOTIFY SET (selected|)"}, {"event-group", "a NOTIFY SET (subtree a|)"}, {"mailbox", "a NOTIFY SET (subtree (|) NONE)"},
+	{"events", "a NOTIFY SET (selected |MessageNew)"}, {"event", "a NOTIFY SET (selected (|))"},
+	{"event", "a NOTIFY SET (personal (MessageExpunge |(UID)))"}, {"event-group", "a NOTIFY SET (personal NONE|"},
 	{"tag", "|"}, {"tag", "|+"}, {"tag", "|\"a\" NOOP"}, {"tag", "a|(b NOOP"}, {"tag", "| a NOOP"},
 	{"command", "a|"}, {"command", "a |"}, {"command", "a | NOOP"}, {"command", "a NOOP| "}, {"command", "a NOOP| x"},
 	{"command", "a NO|\x00OP"}, {"command", "a LOGIN ann {1}\r\n|\x00"}, {"command", "a NOOP|\r"},

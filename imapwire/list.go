@@ -203,7 +203,7 @@ func (p *scanner) list(name string) Response {
 // knownAttrs gives attributes their usual spelling, and XLIST's their names of today.
 var knownAttrs = func() map[string]imap.MailboxAttr {
 	m := map[string]imap.MailboxAttr{}
-	for _, a := range []imap.MailboxAttr{imap.AttrNonExistent, imap.AttrNoselect, imap.AttrNoinferiors,
+	for _, a := range []imap.MailboxAttr{imap.AttrNonExistent, imap.AttrNoselect, imap.AttrNoAccess, imap.AttrNoinferiors,
 		imap.AttrMarked, imap.AttrUnmarked, imap.AttrHasChildren, imap.AttrHasNoChildren,
 		imap.AttrSubscribed, imap.AttrRemote, imap.AttrAll, imap.AttrArchive, imap.AttrDrafts,
 		imap.AttrFlagged, imap.AttrJunk, imap.AttrSent, imap.AttrTrash} {

@@ -80,6 +80,18 @@ func (r *Reader) SetLimits(o ReaderOptions) { r.o = o.withDefaults() }
 // More than 0 behind a STARTTLS command is an attack (RFC 9051 §6.2.1).
 func (r *Reader) Buffered() int { return r.w - r.r }
 
+// Wait returns when the client has sent something: the first octets of a command, or of a line. They stay
+// in the Reader for what reads those. Its errors are those of ReadCommand.
+func (r *Reader) Wait() error {
+	if err := r.abandon(); err != nil {
+		return err
+	}
+	if r.Buffered() > 0 {
+		return nil
+	}
+	return r.fill(true)
+}
+
 // ReadCommand returns one command without its line end, literals in place. Where the client waits
 // with a synchronising literal, cont is called, to send "+" and flush. A line may end in a bare LF.
 //

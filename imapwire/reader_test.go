@@ -249,6 +249,35 @@ func TestReaderTimeout(t *testing.T) {
 	}
 }
 
+// Wait takes nothing from what is read behind it, and skips a message that nobody wants.
+func TestReaderWait(t *testing.T) {
+	long := "c " + strings.Repeat("x", 2*idleSize)
+	r := NewReader(iotest.OneByteReader(strings.NewReader("a APPEND x {3+}\r\nabc\r\nb NOOP\r\n"+long+"\r\nDONE\r\n")), ReaderOptions{})
+	if _, lit, err := r.ReadCommand(nil); lit == nil || err != nil {
+		t.Fatal(lit, err)
+	}
+	for _, want := range []string{"b NOOP", long, "DONE"} {
+		for range 2 {
+			if err := r.Wait(); err != nil || r.Buffered() == 0 {
+				t.Fatal(err)
+			}
+		}
+		read := r.ReadLine
+		if want != "DONE" {
+			read = func() ([]byte, error) {
+				frame, _, err := r.ReadCommand(nil)
+				return frame, err
+			}
+		}
+		if line, err := read(); string(line) != want || err != nil {
+			t.Fatalf("%q %v", line, err)
+		}
+	}
+	if err := r.Wait(); err != io.EOF {
+		t.Fatal(err)
+	}
+}
+
 // stuck blocks for ever, once its octets are read, and tells when it starts to.
 type stuck struct {
 	io.Reader

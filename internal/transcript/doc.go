@@ -49,8 +49,8 @@
 //     in whatever order the server takes them.
 //
 // Besides, every response has to obey the grammar's tokens and what holds always: EXPUNGE comes
-// neither while FETCH, STORE or SEARCH runs nor while no command does (RFC 9051 §7.5.1), EXISTS
-// does not shrink, numbers are within the mailbox, IMAP4rev2 clients hear nothing of \Recent and
+// neither while FETCH, STORE or SEARCH runs nor, unless NOTIFY has asked for it, while no command does
+// (RFC 9051 §7.5.1), EXISTS does not shrink, numbers are within the mailbox, IMAP4rev2 clients hear nothing of \Recent and
 // get the UID with every unasked FETCH, and IMAP4rev1 clients get no octets above 127 outside of
 // literals.
 //

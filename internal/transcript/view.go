@@ -11,6 +11,8 @@ import (
 type view struct {
 	selected bool
 	exists   uint64
+	// notified says that messages may go at any time (RFC 5465 §5.3).
+	notified bool
 }
 
 // check follows a response and returns the rule that it breaks, or "".
@@ -27,6 +29,9 @@ func (v *view) check(s *session, r *response) string {
 	if r.tag != "*" {
 		if len(s.sent) > 0 && r.tag == s.sent[0].tag {
 			v.tagged(verb, r.nodes[0].is("OK"))
+			if verb == "NOTIFY" && r.nodes[0].is("OK") {
+				v.notified = strings.Contains(strings.ToUpper(arg), "(SELECTED (MESSAGE")
+			}
 		}
 		return ""
 	}
@@ -39,7 +44,7 @@ func (v *view) check(s *session, r *response) string {
 		switch {
 		case err != nil || gone.Dynamic() || uint64(gone.Len()) > v.exists:
 			return "VANISHED of what the client does not know (RFC 7162 §3.2.10.2)"
-		case verb == "" || !uid && slices.Contains([]string{"FETCH", "STORE", "SEARCH"}, verb):
+		case verb == "" && !v.notified || !uid && slices.Contains([]string{"FETCH", "STORE", "SEARCH"}, verb):
 			return "VANISHED while no command, or FETCH, STORE or SEARCH, is in progress (RFC 7162 §3.2.10.2)"
 		}
 		v.exists -= uint64(gone.Len())
@@ -56,7 +61,7 @@ func (v *view) check(s *session, r *response) string {
 		switch {
 		case n == 0 || n > v.exists:
 			return "EXPUNGE of a message that does not exist (RFC 9051 §7.5.1)"
-		case verb == "" || !uid && slices.Contains([]string{"FETCH", "STORE", "SEARCH", "SORT", "THREAD"}, verb):
+		case verb == "" && !v.notified || !uid && slices.Contains([]string{"FETCH", "STORE", "SEARCH", "SORT", "THREAD"}, verb):
 			return "EXPUNGE while no command, or FETCH, STORE, SEARCH, SORT or THREAD, is in progress (RFC 9051 §7.5.1)"
 		}
 		v.exists--
