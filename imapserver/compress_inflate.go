@@ -11,8 +11,8 @@ import (
 )
 
 // inflateInput decompresses what a client sends. An inflater is lent to it while a block of DEFLATE is
-// received (RFC 1951 §3.2.3). Between two blocks any inflater can go on that is told where the next one
-// begins and the last octets of the stream.
+// received. Between two blocks any inflater can go on that is told where the next one begins and the
+// last octets of the stream.
 //
 // Clients flush as zlib's Z_SYNC_FLUSH and Z_FULL_FLUSH do, so that a block ends with the last octet
 // that was sent; or as Z_PARTIAL_FLUSH does, like mutt and isync, where it ends within that octet, and
@@ -39,7 +39,7 @@ const (
 )
 
 const (
-	// inflateWindow is how far back DEFLATE can refer (RFC 1951 §2).
+	// inflateWindow is how far back DEFLATE can refer (RFC 1951).
 	inflateWindow = 32 << 10
 	// inflateKept is up to how many octets of a block are kept. zlib's are shorter. Of a longer one the
 	// end is heard when the next block is received.

@@ -44,7 +44,8 @@ type searchContext struct {
 	uid     bool
 	charset string
 	key     imap.SearchKey
-	octets  int // of the key
+	items   []imap.FetchItem // that are told of new messages (RFC 5465 §7)
+	octets  int              // of the key and the items
 	found   imap.UIDSet
 	// order is that of a SORT, sorted the messages in it; nil: that of the mailbox.
 	order  []imap.SortCriterion
@@ -55,10 +56,19 @@ func (x *searchContext) size() int {
 	return x.octets + len(x.found.Ranges())*int(unsafe.Sizeof(imap.Range[imap.UID]{})) + len(x.sorted)*4
 }
 
-// checkUpdate refuses a tag that has been used (RFC 5267 §4.3).
-func checkUpdate(c *conn, _ *imapwire.Search) error {
+// checkUpdate refuses a tag that has been used (RFC 5267 §4.3), and items that there are not.
+func checkUpdate(c *conn, cmd *imapwire.Search) error {
 	if slices.ContainsFunc(c.sel.contexts, func(x *searchContext) bool { return x.tag == c.tag }) {
 		return bad("Tag reuse")
+	}
+	return c.knownItems(updateItems(cmd))
+}
+
+func updateItems(cmd *imapwire.Search) []imap.FetchItem {
+	for _, o := range cmd.ReturnOptions {
+		if update, ok := o.(*imapwire.Update); ok {
+			return update.Items
+		}
 	}
 	return nil
 }
@@ -68,8 +78,10 @@ func updateContext(c *conn, cmd *imapwire.Search, order []imap.SortCriterion, hi
 	if err != nil {
 		return
 	}
-	x := &searchContext{tag: c.tag, uid: cmd.UID, charset: cmd.Charset, order: order, found: hitUIDs(hits)}
+	x := &searchContext{tag: c.tag, uid: cmd.UID, charset: cmd.Charset, order: order, items: updateItems(cmd), found: hitUIDs(hits)}
 	x.key, x.octets = c.fixedKey(&cmd.Key)
+	x.octets += notifyOctets(nil, x.items)
+	c.askedItems(x.items)
 	if order != nil {
 		x.sorted = make([]imap.UID, len(hits))
 		for i := range hits {
@@ -180,11 +192,26 @@ func (c *conn) tellContexts(d *mailbox.Delta) error {
 			c.log.Debug("a context ends", "err", err)
 			return "This context takes too much"
 		}
+		if isNew := x.found.Intersect(addedUIDs(d)); len(x.items) > 0 && !isNew.Empty() {
+			// In front of ADDTO (RFC 5465 §7).
+			if err := c.tellItems(isNew, x.items); err != nil {
+				c.log.Debug("a context ends", "err", err)
+				return "What is new cannot be told"
+			}
+		}
 		c.appendUpdate(x, removed, added)
 		return ""
 	})
 	c.boundContexts()
 	return c.writeErr
+}
+
+func addedUIDs(d *mailbox.Delta) imap.UIDSet {
+	uids := make([]imap.UID, len(d.Added))
+	for i := range d.Added {
+		uids[i] = d.Added[i].Row.UID
+	}
+	return imap.UIDs(uids...)
 }
 
 // endContexts ends the contexts for which there is a reason.

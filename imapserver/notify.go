@@ -87,11 +87,7 @@ func runNotify(c *conn, cmd *imapwire.Notify) error {
 	if err := c.watchAll(n); err != nil {
 		return err
 	}
-	for _, item := range n.items {
-		if row := c.s.features.fetchItems[fetchItemKey(&item)]; row.asked != nil {
-			row.asked(c)
-		}
-	}
+	c.askedItems(n.items)
 	c.notify = n
 	return c.tellWithheld()
 }
@@ -120,10 +116,8 @@ func (c *conn) newNotification(cmd *imapwire.Notify) (*notification, error) {
 		}
 		items := itemsOf(g.Events)
 		octets += notifyOctets(g.Mailboxes, items)
-		for i := range items {
-			if _, ok := c.s.features.fetchItems[fetchItemKey(&items[i])]; !ok {
-				return nil, bad("Unknown data item %s", printable(items[i].Name))
-			}
+		if err := c.knownItems(items); err != nil {
+			return nil, err
 		}
 		n.all |= events
 		if g.Filter != imapwire.NotifySelected && g.Filter != imapwire.NotifySelectedDelayed {
@@ -151,6 +145,25 @@ func (c *conn) newNotification(cmd *imapwire.Notify) (*notification, error) {
 		return nil, errNotifyOverflow
 	}
 	return n, nil
+}
+
+// knownItems refuses what FETCH would refuse.
+func (c *conn) knownItems(items []imap.FetchItem) error {
+	for i := range items {
+		if _, ok := c.s.features.fetchItems[fetchItemKey(&items[i])]; !ok {
+			return bad("Unknown data item %s", printable(items[i].Name))
+		}
+	}
+	return nil
+}
+
+// askedItems tells the extensions of items that the client has asked for them.
+func (c *conn) askedItems(items []imap.FetchItem) {
+	for i := range items {
+		if row := c.s.features.fetchItems[fetchItemKey(&items[i])]; row.asked != nil {
+			row.asked(c)
+		}
+	}
 }
 
 // errNotifyOverflow refuses a set that is too big.

@@ -58,15 +58,20 @@ func (c *conn) addFresh(added []mailbox.Numbered) {
 	}
 }
 
-// tellNew tells of new messages in the selected mailbox what the client wants to know (RFC 5465 §5.2). That
-// does not make them \Seen: nobody has asked for them.
+// tellNew tells of new messages in the selected mailbox what the client wants to know (RFC 5465 §5.2).
 func (c *conn) tellNew() error {
 	if c.sel == nil || c.sel.fresh.Empty() {
 		return nil
 	}
-	cmd := &imapwire.Fetch{UID: true, Set: c.sel.fresh, Items: c.notify.items}
+	fresh := c.sel.fresh
 	c.sel.fresh = imap.UIDSet{}
-	f, err := newFetcher(c, cmd)
+	return c.tellItems(fresh, c.notify.items)
+}
+
+// tellItems tells of new messages what the client has asked for before they came. That does not make them
+// \Seen.
+func (c *conn) tellItems(uids imap.UIDSet, items []imap.FetchItem) error {
+	f, err := newFetcher(c, &imapwire.Fetch{UID: true, Set: uids, Items: items})
 	if err != nil {
 		return err
 	}

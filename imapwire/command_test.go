@@ -226,6 +226,8 @@ var goodCommands = []struct {
 	{"FETCH 1 PREVIEW (LAZY LAZY)", &Fetch{Set: seqs("1"), Items: []imap.FetchItem{{Name: "PREVIEW (LAZY)"}}}},
 
 	{"UID SEARCH RETURN (update CONTEXT) ALL", &Search{UID: true, Return: &SearchReturn{}, ReturnOptions: []Option{&Update{}, &Context{}}, Key: imap.All}},
+	{"SEARCH RETURN (COUNT UPDATE (UID FLAGS)) ALL", &Search{Return: &SearchReturn{Count: true},
+		ReturnOptions: []Option{&Update{Items: []imap.FetchItem{imap.FetchUID, imap.FetchFlags}}}, Key: imap.All}},
 	{`CANCELUPDATE "a1" "b\\"`, &CancelUpdate{[]string{"a1", `b\`}}},
 
 	{"ESEARCH UNSEEN", &MultiSearch{Search: Search{UID: true, Key: imap.Unseen()}}},

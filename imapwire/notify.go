@@ -1,7 +1,6 @@
 package imapwire
 
 import (
-	"bytes"
 	"slices"
 
 	"restante/imap"
@@ -96,10 +95,7 @@ func (e *Encoder) notifyGroup(g *NotifyGroup) {
 	e.list(len(g.Events), func(i int) {
 		event := &g.Events[i]
 		e.Atom(event.Name)
-		if len(event.Items) > 0 {
-			e.SP()
-			e.list(len(event.Items), func(i int) { e.fetchItem(event.Items[i]) })
-		}
+		e.newMessageItems(event.Items)
 	})
 	e.raw(")")
 }
@@ -174,8 +170,8 @@ func (l *lexer) notifyGroup() (g NotifyGroup) {
 //	event-ext     = atom
 func (l *lexer) notifyEvent() (event NotifyEvent) {
 	event.Name = l.word("event")
-	if event.Name == eventMessageNew && bytes.HasPrefix(l.buf[l.pos:], []byte(" (")) && l.take(' ') {
-		l.list("message-event", false, func() { event.Items = append(event.Items, l.fetchAtt()) })
+	if event.Name == eventMessageNew {
+		event.Items = l.newMessageItems("message-event")
 	}
 	return event
 }
