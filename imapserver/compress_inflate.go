@@ -39,7 +39,7 @@ const (
 )
 
 const (
-	// inflateWindow is how far back DEFLATE can refer (RFC 1951).
+	// inflateWindow is how far back DEFLATE can refer.
 	inflateWindow = 32 << 10
 	// inflateKept is up to how many octets of a block are kept. zlib's are shorter. Of a longer one the
 	// end is heard when the next block is received.
