@@ -31,6 +31,9 @@ const (
 	CapNamespace      Cap = "NAMESPACE"
 	CapObjectID       Cap = "OBJECTID"
 	CapQResync        Cap = "QRESYNC"
+	CapQuota          Cap = "QUOTA"      // RFC 9208
+	CapQuotaRes       Cap = "QUOTA=RES-" // with the name of a resource
+	CapQuotaSet       Cap = "QUOTASET"
 	CapReplace        Cap = "REPLACE"
 	CapSASLIR         Cap = "SASL-IR"
 	CapSearchRes      Cap = "SEARCHRES"

@@ -46,4 +46,6 @@ var extensions = []*extension{
 	&statusSizeExtension,
 	&objectIDExtension,
 	&appendLimitExtension,
+	&quotaExtension,
+	&quotaSetExtension,
 }

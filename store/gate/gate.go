@@ -40,6 +40,9 @@ func New(mail store.Mail, policy Policy) *Gate { return &Gate{mail: mail, policy
 // (RFC 9208 §6). It must be called before the gate is used.
 func (g *Gate) AllowSetQuota() { g.ownQuota = true }
 
+// AllowsSetQuota reports whether AllowSetQuota was called.
+func (g *Gate) AllowsSetQuota() bool { return g.ownQuota }
+
 // judge turns rights that are there, and those that are needed, into an error.
 func judge(have, need Rights) error {
 	switch {
