@@ -37,6 +37,9 @@ const (
 	CapObjectID        Cap = "OBJECTID"
 	CapPartial         Cap = "PARTIAL"
 	CapQResync         Cap = "QRESYNC"
+	CapQuota           Cap = "QUOTA"      // RFC 9208
+	CapQuotaRes        Cap = "QUOTA=RES-" // with the name of a resource
+	CapQuotaSet        Cap = "QUOTASET"
 	CapReplace         Cap = "REPLACE"
 	CapSASLIR          Cap = "SASL-IR"
 	CapSaveDate        Cap = "SAVEDATE"

@@ -65,19 +65,20 @@ func (m *MailboxInfo) HasAttr(a MailboxAttr) bool {
 
 // Status is a STATUS response (RFC 9051 §7.3.4). Items tells which fields the server sent.
 type Status struct {
-	Mailbox       string
-	Items         StatusItems
-	Messages      uint32
-	Recent        uint32
-	Unseen        uint32
-	Deleted       uint32
-	UIDNext       UID
-	UIDValidity   uint32
-	HighestModSeq ModSeq
-	Size          int64  // octets
-	AppendLimit   int64  // octets of a message (RFC 7889 §3.1)
-	MailboxID     string // an object ID (RFC 8474 §4.3)
-	Values        Values // items of extensions that have no field
+	Mailbox        string
+	Items          StatusItems
+	Messages       uint32
+	Recent         uint32
+	Unseen         uint32
+	Deleted        uint32
+	UIDNext        UID
+	UIDValidity    uint32
+	HighestModSeq  ModSeq
+	Size           int64  // octets
+	AppendLimit    int64  // octets of a message (RFC 7889 §3.1)
+	MailboxID      string // an object ID (RFC 8474 §4.3)
+	DeletedStorage int64  // octets (RFC 9208 §4.1.4)
+	Values         Values // items of extensions that have no field
 }
 
 // StatusItems is a set of STATUS data items (RFC 9051 §6.3.11).
@@ -94,6 +95,7 @@ const (
 	StatusSize
 	StatusAppendLimit
 	StatusMailboxID
+	StatusDeletedStorage
 )
 
 // Has reports whether s holds all of items.

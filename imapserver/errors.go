@@ -125,10 +125,12 @@ func (c *conn) failure(err error) *failure {
 		return &failure{"NO", reply{imap.CodeMetadata, fmt.Sprintf("MAXSIZE %d", mailbox.MaxMetadataValue), "The value is too big"}}
 	case errors.Is(err, mailbox.ErrTooManyMetadata):
 		return &failure{"NO", reply{imap.CodeMetadata, "TOOMANY", "There are too many entries, or too many octets in them"}}
+	case errors.Is(err, mailbox.ErrBadQuota):
+		return answer("NO", imap.CodeCannot, "This resource cannot be limited")
 	case errors.Is(err, mailbox.ErrTooManyKeywords):
 		return answer("NO", imap.CodeLimit, fmt.Sprintf("A mailbox can have %d different keywords", mailbox.MaxKeywords))
 	case errors.Is(err, store.ErrOverQuota):
-		return answer("NO", imap.CodeOverQuota, "Over quota")
+		return answer("NO", imap.CodeOverQuota, "This would be more than you may have; see GETQUOTAROOT")
 	case errors.Is(err, store.ErrForbidden):
 		return answer("NO", imap.CodeNoPerm, "You do not have the right to do this")
 	case errors.Is(err, store.ErrNoUIDs):

@@ -55,4 +55,6 @@ var extensions = []*extension{
 	&statusSizeExtension,
 	&objectIDExtension,
 	&appendLimitExtension,
+	&quotaExtension,
+	&quotaSetExtension,
 }

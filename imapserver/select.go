@@ -68,6 +68,10 @@ func runSelect(c *conn, cmd *imapwire.Select) error {
 			return err
 		}
 	}
+	if err := c.warnOverQuota(); err != nil {
+		c.unselect()
+		return err
+	}
 	c.completion = reply{code: imap.CodeReadWrite, text: "Selected"}
 	if c.sel.readOnly {
 		c.completion = reply{code: imap.CodeReadOnly, text: "Examined, read-only"}

@@ -60,8 +60,10 @@ func startServer(t testing.TB, s store.Store, change func(*imapserver.Server)) *
 		t.Fatal(err)
 	}
 	cert, pool := certificate(t)
+	mail := gate.New(s, gate.Owners)
+	mail.AllowSetQuota()
 	ts := &testServer{store: s, certificate: pool, server: &imapserver.Server{
-		Mail: gate.New(s, gate.Owners), Auth: a, TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+		Mail: mail, Auth: a, TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
 	}}
 	if change != nil {
 		change(ts.server)

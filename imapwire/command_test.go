@@ -43,6 +43,11 @@ var goodCommands = []struct {
 	{"IDLE", &Idle{}},
 	{`GETMETADATA "" /shared/comment`, &GetMetadata{Entries: []string{"/shared/comment"}}},
 	{`GETMETADATA (depth INFINITY maxsize 10) inbox (/a "/b c")`, &GetMetadata{Mailbox: "INBOX", Entries: []string{"/a", "/b c"}, Depth: DepthInfinity, MaxSize: ptr(int64(10))}},
+	{`GETQUOTA "#user/alice"`, &GetQuota{Root: "#user/alice"}},
+	{`getquota ""`, &GetQuota{}},
+	{`GETQUOTAROOT inbox`, &GetQuotaRoot{Mailbox: "INBOX"}},
+	{`SETQUOTA "" (storage 510 X 9223372036854775807)`, &SetQuota{Limits: []QuotaLimit{{imap.QuotaStorage, 510}, {"X", 1<<63 - 1}}}},
+	{`SETQUOTA root ()`, &SetQuota{Root: "root"}},
 	{`GETMETADATA INBOX (DEPTH 1) /a`, &GetMetadata{Mailbox: "INBOX", Entries: []string{"/a"}, Depth: DepthOne}},
 	{`GETMETADATA (DEPTH 0) INBOX (/a)`, &GetMetadata{Mailbox: "INBOX", Entries: []string{"/a"}}},
 	{"SETMETADATA \"\" (/a NIL /b \"nil\" /c {2}\r\n\r\n /d ~{3}\r\n\x00\xff) /e \"\")", &SetMetadata{Entries: []imap.MetadataEntry{

@@ -41,8 +41,8 @@ type Entry struct {
 	Use         []imap.MailboxAttr // special uses, RFC 6154
 }
 
-// Namespace is the immutable set of an account's mailbox names, subscriptions and metadata. Levels that
-// exist only as a prefix of other names are not stored. Namespaces share structure: a change costs
+// Namespace is the immutable set of an account's mailbox names, subscriptions, metadata and limits. Levels
+// that exist only as a prefix of other names are not stored. Namespaces share structure: a change costs
 // O(log n) for each mailbox that it changes. Any number of goroutines may read one without locks
 // while the next one is made of it, by one writer at a time as with a Version (a tree notes that it
 // was copied).
@@ -52,6 +52,7 @@ type Namespace struct {
 	uses       *btree.Map[imap.MailboxAttr, int] // how many mailboxes have a special use
 	subscribed *btree.BTreeG[string]             // by compareNames; the names need not exist (RFC 9051 §6.3.7)
 	metadata   *metadataTree
+	quota      Quota
 
 	entryOctets, subscribedOctets int // of the names
 	metadataOctets                int // of names and values

@@ -1,6 +1,9 @@
 package mailbox
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // NamespaceDelta is the difference of two namespaces of an account: what somebody who knows the
 // old one has to hear of to know the new one. Everything is in the order of Namespace.All.
@@ -13,6 +16,7 @@ type NamespaceDelta struct {
 	// Metadata are entries that have another value or none, by mailbox ID and name; also those of a
 	// mailbox that was deleted.
 	Metadata []MetadataChange
+	Quota    bool // the limits are not the same
 }
 
 // RenamedEntry is a mailbox whose name changed.
@@ -21,7 +25,7 @@ type RenamedEntry struct{ Old, New Entry }
 // Empty reports whether there is nothing to tell.
 func (d *NamespaceDelta) Empty() bool {
 	return len(d.Created) == 0 && len(d.Deleted) == 0 && len(d.Renamed) == 0 && len(d.Subscribed) == 0 && len(d.Unsubscribed) == 0 &&
-		len(d.Metadata) == 0
+		len(d.Metadata) == 0 && !d.Quota
 }
 
 // DiffNamespaces compares two namespaces of one account. It takes O(n), or no time for mailboxes,
@@ -35,6 +39,7 @@ func DiffNamespaces(old, new *Namespace) NamespaceDelta {
 		d.diffSubscribed(old, new)
 	}
 	d.Metadata = DiffMetadata(old, new)
+	d.Quota = !maps.Equal(old.quota, new.quota)
 	return d
 }
 

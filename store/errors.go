@@ -12,6 +12,7 @@ var (
 	ErrExists    = mailbox.ErrExists
 	ErrTooOld    = mailbox.ErrTooOld // of Changes
 	ErrForbidden = errors.New("store: the actor does not have the right")
+	// ErrOverQuota says that an account would use more of a resource than it may, and than before.
 	ErrOverQuota = errors.New("store: over quota")
 	ErrTooBig    = errors.New("store: message too big")
 	// ErrGone says that messages are not there any more: of Body, when nobody holds the message,

@@ -20,6 +20,7 @@ func (*Delete) op()      {}
 func (*Rename) op()      {}
 func (*Subscribe) op()   {}
 func (*SetMetadata) op() {}
+func (*SetQuota) op()    {}
 
 // Append adds messages to a mailbox, in order. ErrNoUIDs, mailbox.ErrTooManyKeywords.
 type Append struct {
@@ -107,6 +108,13 @@ type SetMetadata struct {
 	Mailbox Ref
 	Set     []mailbox.Metadata
 	Remove  []string
+}
+
+// SetQuota replaces the limits of an account, whatever they were (RFC 9208 §4.1.3). They hold for the
+// commits after this one: ErrOverQuota. Errors are those of mailbox.Namespace.SetQuota.
+type SetQuota struct {
+	Account AccountID
+	Quota   mailbox.Quota
 }
 
 // Outcome tells what became of an operation.

@@ -59,6 +59,9 @@ type Account interface {
 	Namespace() *mailbox.Namespace
 	// Refresh returns names at least as new as the moment of the call, wherever they were changed.
 	Refresh(ctx context.Context) (*mailbox.Namespace, error)
+	// Usage returns what the account uses at the moment of the call, wherever it was changed, and its
+	// limits.
+	Usage(ctx context.Context) (mailbox.Usage, mailbox.Quota, error)
 	// Bell has room for one element, and holds one after the names, or anything in a mailbox of
 	// the account, have changed.
 	Bell() <-chan struct{}

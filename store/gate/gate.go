@@ -24,6 +24,8 @@ import (
 type Gate struct {
 	mail   store.Mail
 	policy Policy
+
+	ownQuota bool // whoever has the rights on an account may set its limits
 }
 
 var (
@@ -32,7 +34,14 @@ var (
 )
 
 // New returns a gate in front of a store.
-func New(mail store.Mail, policy Policy) *Gate { return &Gate{mail, policy} }
+func New(mail store.Mail, policy Policy) *Gate { return &Gate{mail: mail, policy: policy} }
+
+// AllowSetQuota has whoever administers an account set its limits, which otherwise the server alone may
+// (RFC 9208 §6). It must be called before the gate is used.
+func (g *Gate) AllowSetQuota() { g.ownQuota = true }
+
+// AllowsSetQuota reports whether AllowSetQuota was called.
+func (g *Gate) AllowsSetQuota() bool { return g.ownQuota }
 
 // judge turns rights that are there, and those that are needed, into an error. Of an actor who may only
 // look nothing else counts.
@@ -153,6 +162,10 @@ func (g *Gate) Commit(ctx context.Context, actor store.Actor, ops ...store.Op) (
 			} else {
 				ref = op.Mailbox
 				err = check(ref, metadataRights(op))
+			}
+		case *store.SetQuota:
+			if err = g.checkName(ctx, actor, op.Account, "", Administer); err == nil && !actor.IsSystem() && !g.ownQuota {
+				err = fmt.Errorf("gate: %w", store.ErrForbidden)
 			}
 		default:
 			err = fmt.Errorf("gate: %T: %w", op, store.ErrForbidden)

@@ -87,7 +87,7 @@ func (w *world) snapshot() string {
 	var out strings.Builder
 	for _, id := range []store.AccountID{w.ann, w.bob} {
 		n := w.names(id)
-		fmt.Fprintf(&out, "%d: %q\n", id, slices.Collect(n.Subscribed()))
+		fmt.Fprintf(&out, "%d: %q %v\n", id, slices.Collect(n.Subscribed()), n.Quota())
 		for of, m := range n.AllMetadata() {
 			fmt.Fprintf(&out, "  %d %+v\n", of, m)
 		}
@@ -101,6 +101,32 @@ func (w *world) snapshot() string {
 		}
 	}
 	return out.String()
+}
+
+// newGate returns a gate through which everything can be done that there are rights for.
+func newGate(mail store.Mail, policy gate.Policy) *gate.Gate {
+	g := gate.New(mail, policy)
+	g.AllowSetQuota()
+	return g
+}
+
+// Limits are set by the server, unless the gate is told otherwise.
+func TestSetQuota(t *testing.T) {
+	w := newWorld(t)
+	g := gate.New(w.store, gate.Owners)
+	op := &store.SetQuota{Account: w.ann, Quota: mailbox.Quota{imap.QuotaMessage: 7}}
+	for actor, want := range map[store.Actor]error{store.ActorOf(w.ann): store.ErrForbidden, store.ActorOf(w.bob): store.ErrNotFound, {}: store.ErrNotFound, store.System: nil} {
+		before := w.snapshot()
+		if _, err := g.Commit(t.Context(), actor, op); !errors.Is(err, want) {
+			t.Errorf("%+v: %v, want %v", actor, err, want)
+		}
+		if want != nil && w.snapshot() != before {
+			t.Errorf("%+v has changed something", actor)
+		}
+	}
+	if got := w.names(w.ann).Quota(); got[imap.QuotaMessage] != 7 {
+		t.Errorf("the limits are %v", got)
+	}
 }
 
 // operation is an operation on ann's mail, or on mailboxes that are not there, with the rights
@@ -138,6 +164,7 @@ func (w *world) operations(id store.AccountID, inbox, box store.Ref) map[string]
 		"Rename": {{&store.Rename{Account: id, From: "box", To: "new"}, gate.DeleteMailbox | gate.CreateMailbox, store.Ref{}}},
 		"Subscribe": {{&store.Subscribe{Account: id, Name: "q", On: true}, gate.Administer, store.Ref{}},
 			{&store.Subscribe{Account: id, Name: "q"}, gate.Administer, store.Ref{}}},
+		"SetQuota": {{&store.SetQuota{Account: id, Quota: mailbox.Quota{imap.QuotaMessage: 1000}}, gate.Administer, store.Ref{}}},
 		"SetMetadata": {metadata(store.Ref{Account: id}, "/private/x", gate.Administer), metadata(store.Ref{Account: id}, "/shared/x", gate.Administer),
 			metadata(inbox, "/private/x", gate.Read), metadata(box, "/shared/x", gate.Read|gate.Write),
 			{&store.SetMetadata{Mailbox: box, Remove: []string{"/shared/x"}}, gate.Read | gate.Write, box}},
@@ -247,7 +274,7 @@ type odd struct{ store.Op }
 
 func TestUnknownOperation(t *testing.T) {
 	w := newWorld(t)
-	g := gate.New(w.store, gate.Owners)
+	g := newGate(w.store, gate.Owners)
 	before := w.snapshot()
 	for _, op := range []store.Op{odd{&store.Delete{Account: w.ann, Name: "box"}}, nil} {
 		_, err := g.Commit(t.Context(), store.System, &store.Create{Account: w.ann, Name: "new"}, op)
@@ -269,7 +296,7 @@ func TestOwnerAndSystem(t *testing.T) {
 	} {
 		for name := range newWorld(t).methods(nil, store.Actor{}, 0, store.Ref{}, store.Ref{}) {
 			w := newWorld(t)
-			g := gate.New(w.store, gate.Owners)
+			g := newGate(w.store, gate.Owners)
 			if err := w.methods(g, actor(w), w.ann, w.inbox, w.box)[name](); err != nil {
 				t.Errorf("%s: %s: %v", who, name, err)
 			}
@@ -285,7 +312,7 @@ func TestOwnerAndSystem(t *testing.T) {
 						c.To = w.box
 					}
 				}
-				if _, err := gate.New(w.store, gate.Owners).Commit(t.Context(), actor(w), op.op); err != nil {
+				if _, err := newGate(w.store, gate.Owners).Commit(t.Context(), actor(w), op.op); err != nil {
 					t.Errorf("%s: %s %+v: %v", who, name, op.op, err)
 				}
 			}
@@ -297,7 +324,7 @@ func TestOwnerAndSystem(t *testing.T) {
 // and nothing changes.
 func TestOthers(t *testing.T) {
 	w := newWorld(t)
-	g := gate.New(w.store, gate.Owners)
+	g := newGate(w.store, gate.Owners)
 	recent, ok := store.Find[store.Recent](g)
 	if !ok {
 		t.Fatal("the gate hides Recent")
@@ -404,7 +431,7 @@ func TestRights(t *testing.T) {
 						continue
 					}
 					before := w.snapshot()
-					g := gate.New(w.store, some(op.need&^missing|lookup))
+					g := newGate(w.store, some(op.need&^missing|lookup))
 					_, err := g.Commit(t.Context(), store.ActorOf(w.bob), op.op)
 					var want error
 					switch {
@@ -425,7 +452,7 @@ func TestRights(t *testing.T) {
 	}
 	// Whoever makes a mailbox may fill it in the same commit.
 	w := newWorld(t)
-	g := gate.New(w.store, some(gate.CreateMailbox))
+	g := newGate(w.store, some(gate.CreateMailbox))
 	made := store.Ref{Account: w.ann, Mailbox: 5}
 	ops := []store.Op{&store.Create{Account: w.ann, ID: 5, Name: "new"}, &store.Append{Mailbox: made, Messages: []store.NewMessage{w.message("k")}}}
 	if _, err := g.Commit(t.Context(), store.ActorOf(w.bob), ops...); err != nil {
@@ -451,7 +478,7 @@ func (b broken) NameRights(context.Context, store.Actor, store.AccountID, string
 func TestPolicyFails(t *testing.T) {
 	w := newWorld(t)
 	errPolicy := errors.New("the policy is away")
-	g := gate.New(w.store, broken{errPolicy})
+	g := newGate(w.store, broken{errPolicy})
 	before := w.snapshot()
 	for name, call := range w.methods(g, store.System, w.ann, w.inbox, w.box) {
 		if err := call(); name != "Stage" && !errors.Is(err, errPolicy) {

@@ -22,6 +22,8 @@ type account struct {
 	s   *Store
 	id  store.AccountID
 	cur atomic.Pointer[accountState]
+	// usage is the newest; the writer's to set.
+	usage atomic.Pointer[usage]
 
 	fence   atomic.Pointer[fence]   // changes wait until it is released; the writer's to set
 	arrival atomic.Pointer[arrival] // the latest, of an account that comes from another store
@@ -50,6 +52,7 @@ func newAccount(s *Store, id store.AccountID) *account {
 	a.mu.handles, a.mu.changed = map[*accountHandle]struct{}{}, map[mailbox.ID]uint64{}
 	a.mu.since = s.seq.Load() + 1 // a change under way would have kept the account in memory
 	a.cur.Store(&accountState{names: mailbox.NewNamespace(nil, nil)})
+	a.usage.Store(&usage{})
 	return a
 }
 
@@ -88,8 +91,13 @@ func (s *Store) account(id store.AccountID) (*account, error) {
 	if !ok {
 		return nil, s.damagedIndex("the row of account %d is damaged", id)
 	}
+	u, err := s.loadUsage(id)
+	if err != nil {
+		return nil, err
+	}
 	a := newAccount(s, id)
 	a.cur.Store(state)
+	a.usage.Store(&u)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.addAccount(a)

@@ -111,6 +111,7 @@ func (c *checker) accounts(ctx context.Context) error {
 			continue
 		}
 		c.metadata(a)
+		var sum usage
 		for e := range a.cur.Load().names.All() {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -123,7 +124,11 @@ func (c *checker) accounts(ctx context.Context) error {
 				continue
 			}
 			c.table(b, e)
+			sum = sum.add(b.cur.Load().Counts())
 			c.s.unpin(b)
+		}
+		if u := *a.usage.Load(); u != sum {
+			c.problem("account %d: its mailboxes have %d messages of %d octets, but %d of %d are counted", id, sum.messages, sum.octets, u.messages, u.octets)
 		}
 	}
 	for _, letter := range []byte{keyMailbox, keyTable, keyHistory} {
@@ -139,9 +144,13 @@ func (c *checker) accounts(ctx context.Context) error {
 	return nil
 }
 
-// metadata checks that the entries of an account are such as can be, of mailboxes that there are.
+// metadata checks that the entries of an account are such as can be, of mailboxes that there are, and so
+// its limits.
 func (c *checker) metadata(a *account) {
 	names := a.cur.Load().names
+	if _, err := mailbox.NewNamespace(nil, nil).SetQuota(names.Quota()); err != nil {
+		c.problem("account %d: the limits %v: %v", a.id, names.Quota(), err)
+	}
 	for id, m := range names.AllMetadata() {
 		if _, ok := names.ByID(id); !ok && id != 0 {
 			c.problem("account %d: the metadata entry %q is of mailbox %d, which does not exist", a.id, m.Name, id)

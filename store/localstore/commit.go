@@ -111,6 +111,8 @@ func accountOf(op store.Op) store.AccountID {
 		return op.Account
 	case *store.SetMetadata:
 		return op.Mailbox.Account
+	case *store.SetQuota:
+		return op.Account
 	}
 	return 0
 }
@@ -263,7 +265,8 @@ func (c *commit) run(t *tx) error {
 		c.links[i].used = false
 	}
 	undo := func() {}
-	if len(c.ops) > 1 {
+	quotas := t.quotas(c.ops)
+	if len(c.ops) > 1 || len(quotas) > 0 {
 		undo = t.savepoint()
 	}
 	for i, op := range c.ops {
@@ -276,6 +279,10 @@ func (c *commit) run(t *tx) error {
 			return err
 		}
 		return &store.OpError{Index: i, Ref: blame, Err: err}
+	}
+	if err := t.checkQuotas(quotas, c.ops); err != nil {
+		undo()
+		return err
 	}
 	return nil
 }
@@ -301,6 +308,8 @@ func (c *commit) do(t *tx, op store.Op, out *store.Outcome) (blame store.Ref, er
 		_, err = t.do(&subscribeRecord{op.Account, op.Name, op.On})
 	case *store.SetMetadata:
 		return op.Mailbox, setMetadata(t, op)
+	case *store.SetQuota:
+		err = setQuota(t, op)
 	default:
 		err = fmt.Errorf("localstore: unknown operation %T", op)
 	}

@@ -183,16 +183,19 @@ func (s *accountState) encode() []byte {
 		subscribed = append(subscribed, name)
 	}
 	b = appendStrings(b, subscribed)
-	hasMetadata := false
+	hasMetadata, quota := false, s.names.Quota()
 	for range s.names.AllMetadata() {
 		hasMetadata = true
 		break
 	}
-	if s.residence.State != store.InUse || hasMetadata {
+	if s.residence.State != store.InUse || hasMetadata || len(quota) > 0 {
 		b = appendString(append(b, byte(s.residence.State)), s.residence.To)
 	}
-	if hasMetadata {
+	if hasMetadata || len(quota) > 0 {
 		b = appendAllMetadata(b, s.names)
+	}
+	if len(quota) > 0 {
+		b = appendQuota(b, quota)
 	}
 	return b
 }
@@ -211,6 +214,9 @@ func parseAccountState(b []byte) (*accountState, bool) {
 	}
 	if d.i < len(b) {
 		s.names = d.withMetadata(s.names)
+	}
+	if d.i < len(b) {
+		s.names = s.names.WithQuota(d.quota())
 	}
 	return s, d.done()
 }

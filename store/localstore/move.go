@@ -260,7 +260,8 @@ func (r *arrival) SetNames(ctx context.Context, names *mailbox.Namespace, lastVa
 				return err
 			}
 		}
-		return nil
+		_, err := t.do(&quotaRecord{r.account.id, names.Quota()})
+		return err
 	})
 }
 

@@ -41,6 +41,7 @@ const (
 	kindImport
 	kindResidence
 	kindMetadata // the first of format 4
+	kindQuota
 )
 
 func newRecord(kind byte) record {
@@ -87,6 +88,8 @@ func newRecord(kind byte) record {
 		return &residenceRecord{}
 	case kindMetadata:
 		return &metadataRecord{}
+	case kindQuota:
+		return &quotaRecord{}
 	}
 	return nil
 }
@@ -206,7 +209,7 @@ func (r *createRecord) apply(t *tx) (int, error) {
 	t.accounts[a] = &s
 	b := newBox(a, r.entry.ID)
 	t.newBoxes[b.ref()] = b
-	t.boxes[b] = mailbox.New(r.entry.UIDValidity).WithHistory(0, nil, t.s.o.History)
+	t.set(b, mailbox.New(r.entry.UIDValidity).WithHistory(0, nil, t.s.o.History))
 	return 1, nil
 }
 

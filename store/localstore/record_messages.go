@@ -109,7 +109,7 @@ func (r *appendRecord) apply(t *tx) (int, error) {
 		t.addMessage(rows[i].Ref, r.messages[i].message)
 	}
 	t.nextMessage = max(t.nextMessage, r.id+uint64(len(rows)))
-	t.boxes[b] = v
+	t.set(b, v)
 	t.work += len(rows)
 	return len(rows), nil
 }
@@ -186,7 +186,7 @@ func (r *storeRecord) apply(t *tx) (int, error) {
 		}
 	}
 	if r.changed > 0 {
-		t.boxes[b] = r.to
+		t.set(b, r.to)
 		t.work += r.changed
 	}
 	return r.changed, nil
@@ -229,7 +229,7 @@ func (r *expungeRecord) apply(t *tx) (int, error) {
 		r.to, r.removed = v.Expunge(r.set, false, r.modseq)
 	}
 	if len(r.removed) > 0 {
-		t.boxes[b] = r.to
+		t.set(b, r.to)
 		t.count(r.removed, -1)
 	}
 	return len(r.removed), nil
@@ -306,9 +306,9 @@ func (r *copyRecord) apply(t *tx) (int, error) {
 	if len(r.copied.From) == 0 {
 		return 0, nil
 	}
-	t.boxes[dst] = r.copied.To
+	t.set(dst, r.copied.To)
 	if r.move {
-		t.boxes[src] = r.left
+		t.set(src, r.left)
 		t.work += len(r.copied.From)
 	} else {
 		t.count(r.copied.From, +1)

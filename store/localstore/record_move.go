@@ -125,7 +125,7 @@ func (r *namesRecord) apply(t *tx) (int, error) {
 		}
 		b := newBox(a, e.ID)
 		t.newBoxes[b.ref()] = b
-		t.boxes[b] = mailbox.New(e.UIDValidity).WithHistory(0, nil, t.s.o.History)
+		t.set(b, mailbox.New(e.UIDValidity).WithHistory(0, nil, t.s.o.History))
 	}
 	s.names, s.lastValidity = names, r.lastValidity
 	t.accounts[a] = &s
@@ -288,7 +288,7 @@ func (r *importRecord) apply(t *tx) (int, error) {
 	t.nextMessage = max(t.nextMessage, id)
 	t.count(shared, +1)
 	t.count(gone, -1)
-	t.boxes[b] = next
+	t.set(b, next)
 	t.work += len(r.rows)
 	return 1 + len(r.rows), nil
 }

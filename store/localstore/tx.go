@@ -28,6 +28,7 @@ type draft struct {
 	newBoxes    map[store.Ref]*box
 	accounts    map[*account]*accountState
 	newAccounts map[store.AccountID]*account
+	usage       map[*account]usage     // of those in which it has changed
 	users       map[string]*store.User // nil: gone
 	messages    []indexedMessage
 	references  []references
@@ -60,6 +61,7 @@ func (s *Store) begin(pos, seq uint64, buf []byte) *tx {
 			newBoxes:    map[store.Ref]*box{},
 			accounts:    map[*account]*accountState{},
 			newAccounts: map[store.AccountID]*account{},
+			usage:       map[*account]usage{},
 			users:       map[string]*store.User{},
 			live:        map[uint64]int64{},
 			nextMessage: s.nextMessage,
@@ -73,7 +75,7 @@ func (t *tx) savepoint() (undo func()) {
 	d, octets := t.draft, len(t.buf)
 	d.boxes, d.newBoxes = maps.Clone(d.boxes), maps.Clone(d.newBoxes)
 	d.accounts, d.newAccounts = maps.Clone(d.accounts), maps.Clone(d.newAccounts)
-	d.users, d.live = maps.Clone(d.users), maps.Clone(d.live)
+	d.users, d.live, d.usage = maps.Clone(d.users), maps.Clone(d.live), maps.Clone(d.usage)
 	return func() {
 		d.pinned = t.pinned // until the end of the group
 		t.draft, t.buf = d, t.buf[:octets]
@@ -224,7 +226,7 @@ func (t *tx) removeBox(b *box) {
 	v := t.newest(b)
 	t.references = append(t.references, references{version: v, n: -1})
 	t.work += v.Len()
-	t.boxes[b] = v.WithDeleted(v.HighestModSeq + 1)
+	t.set(b, v.WithDeleted(v.HighestModSeq+1))
 }
 
 // publish makes the group, which is durable, the newest state, and tells the sessions. An error
@@ -313,6 +315,9 @@ func (s *Store) publish(t *tx) {
 		if v.Deleted && s.mu.boxes[b.ref()] == b {
 			delete(s.mu.boxes, b.ref())
 		}
+	}
+	for a, u := range t.usage {
+		a.usage.Store(&u)
 	}
 	for _, a := range t.newAccounts {
 		s.addAccount(a)

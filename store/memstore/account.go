@@ -93,6 +93,16 @@ func (h *accountHandle) Refresh(ctx context.Context) (*mailbox.Namespace, error)
 	return h.Namespace(), nil
 }
 
+func (h *accountHandle) Usage(ctx context.Context) (mailbox.Usage, mailbox.Quota, error) {
+	s := h.account.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ready(ctx); err != nil {
+		return nil, nil, err
+	}
+	return newDraft(s).usage(h.account.id), h.account.names.Quota(), nil
+}
+
 func (h *accountHandle) Changed(since uint64) (ids []mailbox.ID, now uint64, all bool) {
 	a := h.account
 	a.store.mu.Lock()

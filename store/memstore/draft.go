@@ -149,8 +149,44 @@ func (d *draft) do(op store.Op) (out store.Outcome, blame store.Ref, err error) 
 			a.names, err = a.names.SetMetadata(op.Mailbox.Mailbox, op.Set, op.Remove)
 		}
 		return out, op.Mailbox, err
+	case *store.SetQuota:
+		var a *accountDraft
+		if a, err = d.account(op.Account); err == nil {
+			a.names, err = a.names.SetQuota(op.Quota)
+		}
 	}
 	return out, store.Ref{}, err
+}
+
+// usage returns what an account uses by the draft.
+func (d *draft) usage(id store.AccountID) mailbox.Usage {
+	a, err := d.account(id)
+	if err != nil {
+		return nil
+	}
+	var messages, octets int64
+	count := func(v *mailbox.Version) { messages, octets = messages+int64(v.Len()), octets+v.Counts().Size }
+	for _, b := range a.boxes {
+		if d.boxes[b.ref] == nil {
+			count(b.version)
+		}
+	}
+	for ref, b := range d.boxes {
+		if ref.Account == id {
+			count(b.version)
+		}
+	}
+	return a.names.Usage(messages, octets)
+}
+
+// quotas returns the limits of the accounts to which the operations can add, and what those use now.
+func (d *draft) quotas(ops []store.Op) (quotas []store.Quota) {
+	for _, id := range store.AddedTo(ops) {
+		if a, err := d.account(id); err == nil && len(a.names.Quota()) > 0 {
+			quotas = append(quotas, store.Quota{Account: id, Limits: a.names.Quota(), Before: d.usage(id)})
+		}
+	}
+	return quotas
 }
 
 func (d *draft) create(op *store.Create) (out store.Outcome, blame store.Ref, err error) {

@@ -236,12 +236,18 @@ func (s *Store) Commit(ctx context.Context, _ store.Actor, ops ...store.Op) ([]s
 		return nil, err
 	}
 	d := newDraft(s)
+	quotas := d.quotas(ops)
 	outcomes := make([]store.Outcome, len(ops))
 	for i, op := range ops {
 		var blame store.Ref
 		var err error
 		if outcomes[i], blame, err = d.do(op); err != nil {
 			return nil, &store.OpError{Index: i, Ref: blame, Err: err}
+		}
+	}
+	for i := range quotas {
+		if err := quotas[i].Check(ops, d.usage(quotas[i].Account)); err != nil {
+			return nil, err
 		}
 	}
 	d.publish()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -132,12 +133,13 @@ func (c *copying) copyNames(ctx context.Context) error {
 	return nil
 }
 
-// sameNames reports whether two namespaces have the same names, uses, subscriptions and metadata.
+// sameNames reports whether two namespaces have the same names, uses, subscriptions, metadata and
+// limits.
 func sameNames(a, b *mailbox.Namespace) bool {
 	return slices.EqualFunc(slices.Collect(a.All()), slices.Collect(b.All()), func(x, y mailbox.Entry) bool {
 		return x.ID == y.ID && x.Name == y.Name && x.UIDValidity == y.UIDValidity && slices.Equal(x.Use, y.Use)
 	}) && slices.Equal(slices.Collect(a.Subscribed()), slices.Collect(b.Subscribed())) &&
-		len(mailbox.DiffMetadata(a, b)) == 0
+		len(mailbox.DiffMetadata(a, b)) == 0 && maps.Equal(a.Quota(), b.Quota())
 }
 
 // copyBox copies what the target does not have of a mailbox.

@@ -95,12 +95,13 @@ type accountRow struct {
 	seq          int64
 	lastValidity int64
 	epoch        int64
+	quota        mailbox.Quota // nil: no limits
 }
 
-const selectAccount = `SELECT state, names_seq, last_validity, epoch FROM account WHERE account_id = $1`
+const selectAccount = `SELECT state, names_seq, last_validity, epoch, quota FROM account WHERE account_id = $1`
 
 func scanAccount(row pgx.Row) (r accountRow, err error) {
-	err = row.Scan(&r.state, &r.seq, &r.lastValidity, &r.epoch)
+	err = row.Scan(&r.state, &r.seq, &r.lastValidity, &r.epoch, &r.quota)
 	return r, err
 }
 
@@ -139,7 +140,7 @@ func (a *account) catchUp(ctx context.Context, q querier, r *accountRow) (*names
 		return nil, err
 	}
 	a.learn(modseqs)
-	return &names{namespace: mailbox.NewNamespace(entries, subscribed).WithMetadata(metadata.all), seq: r.seq}, nil
+	return &names{namespace: mailbox.NewNamespace(entries, subscribed).WithMetadata(metadata.all).WithQuota(r.quota), seq: r.seq}, nil
 }
 
 // learn notes mod-sequences of mailboxes of which nothing was known before. Unless none were, they are

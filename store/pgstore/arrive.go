@@ -271,7 +271,8 @@ func (r *arrival) SetNames(ctx context.Context, names *mailbox.Namespace, lastVa
 			metadata = append(metadata, mailbox.MetadataChange{ID: id, Metadata: m})
 		}
 		metadata.write(b, r.id)
-		b.Queue(`UPDATE account SET last_validity = $2, epoch = $3, names_seq = names_seq + 1 WHERE account_id = $1`, account, int64(lastValidity), epoch)
+		b.Queue(`UPDATE account SET last_validity = $2, epoch = $3, quota = $4, names_seq = names_seq + 1 WHERE account_id = $1`, account, int64(lastValidity), epoch,
+			orNull(names.Quota()))
 	})
 }
 

@@ -59,6 +59,9 @@ func (c *checker) account(ctx context.Context, cell *cell, id int64, objects map
 			if err := c.metadata(ctx, cell, conn, id); err != nil {
 				return err
 			}
+			if _, err := mailbox.NewNamespace(nil, nil).SetQuota(row.quota); err != nil {
+				c.problem(cell, id, "the limits %v: %v", row.quota, err)
+			}
 		}
 		trashed, err = c.trash(ctx, cell, conn, id, emails, whole)
 		return err

@@ -85,6 +85,7 @@ func TestCheck(t *testing.T) {
 		"cell":             {sql: `UPDATE users SET cell = 'nowhere'`, want: `user "ann" is in cell "nowhere"`},
 		"metadata":         {sql: `INSERT INTO metadata SELECT account_id, 99, '/shared/comment', 'x' FROM account`, want: "is of mailbox 99, which does not exist"},
 		"metadata name":    {sql: `INSERT INTO metadata SELECT account_id, 0, 'x', 'x' FROM account`, want: "not the name of a metadata entry"},
+		"quota":            {sql: `UPDATE account SET quota = '{"STORAGE": -1}'`, want: "not a limit"},
 		"trash":            {sql: `INSERT INTO trash SELECT account_id, 5 FROM account`, want: "the trash has message 5, which is missing"},
 		"forgotten":        {sql: `DELETE FROM trash`, want: "in no mailbox and not in the trash"},
 		"hash":             {sql: `UPDATE email SET sum = 'short'`, want: "a SHA-256 of 5 octets"},

@@ -22,6 +22,7 @@ type commit struct {
 	ops      []store.Op
 	accounts []store.AccountID // all, in order
 	naming   []store.AccountID // those whose names it changes
+	added    []store.AccountID // those that can use more after it
 	refs     []store.Ref       // all mailboxes that it names, in order
 	bodies   []*staged         // that it uses
 	emails   map[use]*newEmail // what its messages become
@@ -96,8 +97,11 @@ func newCommit(ops []store.Op) *commit {
 			name(op.Account)
 		case *store.SetMetadata:
 			name(op.Mailbox.Account)
+		case *store.SetQuota:
+			name(op.Account)
 		}
 	}
+	c.added = store.AddedTo(ops)
 	c.accounts, c.naming, c.refs = sortedSet(c.accounts), sortedSet(c.naming), sortedRefs(c.refs)
 	return c
 }
@@ -385,12 +389,12 @@ func (g *group) try(ctx context.Context, conn *pgx.Conn) error {
 
 // lock locks everything that the group names.
 func (g *group) lock(d *draft, b *pgx.Batch) {
-	var naming []store.AccountID
+	var naming, added []store.AccountID
 	var refs []store.Ref
 	for _, m := range g.commits {
-		naming, refs = append(naming, m.naming...), append(refs, m.refs...)
+		naming, added, refs = append(naming, m.naming...), append(added, m.added...), append(refs, m.refs...)
 	}
-	d.lock(b, sortedSet(naming), sortedRefs(refs), g.pass)
+	d.lock(b, sortedSet(naming), sortedSet(added), sortedRefs(refs), g.pass)
 }
 
 // hold takes the commits whose mailboxes could not be locked, or must not be changed, out of the group.
@@ -417,6 +421,10 @@ const (
 
 // commit makes the operations of one commit. An error that is no OpError is one of the database.
 func (d *draft) commit(ctx context.Context, m *commit) ([]store.Outcome, error) {
+	quotas, err := d.quotas(ctx, m.ops)
+	if err != nil {
+		return nil, err
+	}
 	outs := make([]store.Outcome, len(m.ops))
 	for i := range m.ops {
 		var blame store.Ref
@@ -429,14 +437,14 @@ func (d *draft) commit(ctx context.Context, m *commit) ([]store.Outcome, error) 
 		}
 		return nil, &store.OpError{Index: i, Ref: blame, Err: err}
 	}
-	return outs, nil
+	return outs, d.checkQuotas(ctx, quotas, m.ops)
 }
 
 // isOpError reports whether an error is about an operation, and not about the database.
 func isOpError(err error) bool {
 	for _, known := range []error{store.ErrNotFound, store.ErrExists, store.ErrGone, store.ErrStale, store.ErrNoUIDs, store.ErrMoved,
 		mailbox.ErrTooManyKeywords, mailbox.ErrBadName, mailbox.ErrHasChildren, mailbox.ErrInbox, mailbox.ErrUseTaken, mailbox.ErrTooMany,
-		mailbox.ErrBadEntry, mailbox.ErrMetadataTooBig, mailbox.ErrTooManyMetadata} {
+		mailbox.ErrBadEntry, mailbox.ErrMetadataTooBig, mailbox.ErrTooManyMetadata, mailbox.ErrBadQuota} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -52,6 +52,7 @@ type accountDraft struct {
 	row     accountRow
 	base    *names
 	names   *mailbox.Namespace
+	usage   *usage // before the group; nil: nobody has asked yet
 }
 
 type boxDraft struct {
@@ -105,11 +106,16 @@ func (b boxDraft) untouched() boxDraft {
 	return b
 }
 
-// lock locks the rows of mailboxes, and of accounts whose names are to change, in an order in which
-// everybody does. With pass it leaves out mailboxes that somebody else has locked.
-func (d *draft) lock(b *pgx.Batch, accounts []store.AccountID, refs []store.Ref, pass bool) {
-	for _, id := range accounts {
-		b.Queue(selectAccount+` FOR UPDATE`, int64(id)).Query(func(rows pgx.Rows) error {
+// lock locks the rows of mailboxes, of accounts whose names are to change, and of those that are added
+// to and have limits, in an order in which everybody does. With pass it leaves out mailboxes that
+// somebody else has locked.
+func (d *draft) lock(b *pgx.Batch, naming, added []store.AccountID, refs []store.Ref, pass bool) {
+	for _, id := range sortedSet(slices.Concat(naming, added)) {
+		query := lockLimited
+		if slices.Contains(naming, id) {
+			query = selectAccount + ` FOR UPDATE`
+		}
+		b.Queue(query, int64(id)).Query(func(rows pgx.Rows) error {
 			defer rows.Close()
 			if rows.Next() {
 				row, err := scanAccount(rows)
@@ -170,7 +176,7 @@ func (d *draft) account(ctx context.Context, id store.AccountID) (accountDraft, 
 	a, ok := d.accounts[id]
 	if !ok {
 		var b pgx.Batch
-		d.lock(&b, []store.AccountID{id}, nil, false)
+		d.lock(&b, []store.AccountID{id}, nil, nil, false)
 		if err := d.conn.SendBatch(ctx, &b).Close(); err != nil {
 			return a, err
 		}
@@ -219,7 +225,7 @@ func (d *draft) box(ctx context.Context, ref store.Ref, full bool) (boxDraft, er
 	b, ok := d.boxes[ref]
 	if !ok {
 		var batch pgx.Batch
-		d.lock(&batch, nil, []store.Ref{ref}, false)
+		d.lock(&batch, nil, nil, []store.Ref{ref}, false)
 		if err := d.conn.SendBatch(ctx, &batch).Close(); err != nil {
 			return b, err
 		}
@@ -305,6 +311,8 @@ func (d *draft) do(ctx context.Context, c *commit, index int) (out store.Outcome
 		err = d.rename(ctx, op.Account, func(n *mailbox.Namespace) (*mailbox.Namespace, error) { return n.Subscribe(op.Name, op.On) })
 	case *store.SetMetadata:
 		return out, op.Mailbox, d.setMetadata(ctx, op)
+	case *store.SetQuota:
+		err = d.rename(ctx, op.Account, func(n *mailbox.Namespace) (*mailbox.Namespace, error) { return n.SetQuota(op.Quota) })
 	}
 	return out, blame, err
 }

@@ -58,8 +58,8 @@ func (d *draft) writeNames(b *pgx.Batch, id store.AccountID) (rows int) {
 	if a.base == nil || a.names == a.base.namespace {
 		return 0
 	}
-	b.Queue(`UPDATE account SET names_seq = $2, last_validity = $3, epoch = $4 WHERE account_id = $1`,
-		int64(id), a.row.seq+1, a.row.lastValidity, a.row.epoch)
+	b.Queue(`UPDATE account SET names_seq = $2, last_validity = $3, epoch = $4, quota = $5 WHERE account_id = $1`,
+		int64(id), a.row.seq+1, a.row.lastValidity, a.row.epoch, orNull(a.names.Quota()))
 	delta := mailbox.DiffNamespaces(a.base.namespace, a.names)
 	if n := len(delta.Renamed); n > 0 {
 		ids, names := make([]int64, n), make([]string, n)

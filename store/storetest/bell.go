@@ -83,6 +83,7 @@ func testBell(e *env) {
 		"Expunge":    &store.Expunge{Mailbox: one.Ref(), UIDs: imap.UIDs(uids...)},
 		"Copy":       &store.Copy{From: one.Ref(), To: elsewhere.Ref(), UIDs: imap.UIDs(1 << 30)},
 		"Subscribe":  &store.Subscribe{Account: a.ID(), Name: "q"},
+		"Quota":      setQuota(a, nil),
 		"Metadata":   &store.SetMetadata{Mailbox: one.Ref(), Remove: []string{"/shared/comment"}},
 	} {
 		e.drainAll()
@@ -123,6 +124,7 @@ func testAccountBell(e *env) {
 		{"Unsubscribe", &store.Subscribe{Account: a.ID(), Name: "newer"}},
 		{"SetMetadata", setMetadata(inbox, "/shared/comment", "x")},
 		{"SetMetadata of the account", setMetadata(store.Ref{Account: a.ID()}, "/shared/comment", "x")},
+		{"SetQuota", setQuota(a, mailbox.Quota{imap.QuotaMessage: 1000})},
 		{"Delete", &store.Delete{Account: a.ID(), Name: "newer"}},
 		{"Append", &store.Append{Mailbox: inbox, Messages: []store.NewMessage{msg}}},
 		{"StoreFlags", &store.StoreFlags{Mailbox: inbox, UIDs: imap.UIDs(uids[0]), Op: imap.StoreAdd, Flags: []imap.Flag{imap.Seen}}},

@@ -121,6 +121,8 @@ func calls(s store.Store, a store.Account, b store.Mailbox, row mailbox.Row) map
 		"Delete":     commit(&store.Delete{Account: a.ID(), Name: "a"}),
 		"Rename":     commit(&store.Rename{Account: a.ID(), From: "a", To: "new"}),
 		"Subscribe":  commit(&store.Subscribe{Account: a.ID(), Name: "new", On: true}),
+		"Quota":      commit(setQuota(a, mailbox.Quota{imap.QuotaMessage: 1})),
+		"Usage":      func(ctx context.Context) error { _, _, err := a.Usage(ctx); return err },
 		"Metadata":   commit(setMetadata(ref, "/shared/comment", "x")),
 		"Append":     commit(&store.Append{Mailbox: ref}),
 		"StoreFlags": commit(&store.StoreFlags{Mailbox: ref, UIDs: set, Op: imap.StoreAdd, Flags: []imap.Flag{imap.Seen}}),

@@ -57,8 +57,9 @@ type diaryOp struct {
 	ID              mailbox.ID
 	Name, NewName   string
 	Use             []imap.MailboxAttr
-	Entries, Remove []string           // metadata
-	Values          [][]byte           // of Entries
+	Entries, Remove []string // metadata
+	Values          [][]byte // of Entries
+	Quota           mailbox.Quota
 	Messages        []store.NewMessage // without their bodies
 	Bodies          [][]byte
 	Dates           []string // RFC 3339, "" for none: gob knows not all time zones
@@ -281,6 +282,8 @@ func written(op, original store.Op) diaryOp {
 		return diaryOp{What: "rename", Account: op.Account, Name: op.From, NewName: op.To}
 	case *store.Subscribe:
 		return diaryOp{What: "subscribe", Account: op.Account, Name: op.Name, On: op.On}
+	case *store.SetQuota:
+		return diaryOp{What: "quota", Account: op.Account, Quota: op.Quota}
 	case *store.SetMetadata:
 		w := diaryOp{What: "metadata", Ref: op.Mailbox, Remove: op.Remove}
 		for _, m := range op.Set {
@@ -332,6 +335,8 @@ func (d *diary) op(w *diaryOp) (store.Op, error) {
 		return &store.Delete{Account: w.Account, Name: w.Name}, nil
 	case "rename":
 		return &store.Rename{Account: w.Account, From: w.Name, To: w.NewName}, nil
+	case "quota":
+		return &store.SetQuota{Account: w.Account, Quota: w.Quota}, nil
 	case "metadata":
 		op := &store.SetMetadata{Mailbox: w.Ref, Remove: w.Remove}
 		for i, name := range w.Entries {

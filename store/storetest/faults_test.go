@@ -85,6 +85,9 @@ var faults = []struct{ name, noticedBy string }{
 	{"metadata stays", "Metadata"},
 	{"metadata stays", "Model"},
 	{"one metadata entry at a time", "Metadata"},
+	{"no quota", "Quota"},
+	{"no quota", "QuotaRace"},
+	{"no quota", "Model"},
 
 	{"no bell", "Bell"},
 	{"no bell of the account", "AccountBell"},

@@ -225,6 +225,12 @@ func (s *faulty) op(ctx context.Context, ops []store.Op, i int, op store.Op) sto
 			}
 		}
 		return &c
+	case *store.SetQuota:
+		c := *op
+		if s.fault == "no quota" {
+			c.Quota = nil
+		}
+		return &c
 	case *store.SetMetadata:
 		c := *op
 		switch s.fault {

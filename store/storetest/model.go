@@ -71,7 +71,7 @@ var situations = []string{
 	"append", "append with \\Flagged", "append with an old saved date", "one body for two messages",
 	"flags changed", "flags left as they are", "some modified", "all modified", "append with many keywords", "store many keywords", "too many keywords",
 	"expunge", "expunge undeleted", "copy", "copy of flags", "copy to itself", "copy to another account", "move", "move to itself",
-	"create", "delete", "rename", "subscribe", "metadata", "metadata removed", "many operations", "several mailboxes",
+	"create", "delete", "rename", "subscribe", "metadata", "metadata removed", "quota", "over quota", "many operations", "several mailboxes",
 	"must exist, and do", "must exist, and do not", "stale", "no such mailbox", "the last of several fails",
 	"what is held is gone", "ghosts that nobody else holds", "claim", "changes",
 }
@@ -142,7 +142,7 @@ func (m *model) same(drv, ref error) bool {
 	m.Helper()
 	for _, kind := range []error{store.ErrNotFound, store.ErrExists, store.ErrGone, store.ErrStale, store.ErrTooBig, store.ErrTooOld,
 		mailbox.ErrBadName, mailbox.ErrHasChildren, mailbox.ErrInbox, mailbox.ErrUseTaken, mailbox.ErrTooManyKeywords,
-		mailbox.ErrBadEntry} {
+		mailbox.ErrBadEntry, mailbox.ErrBadQuota, store.ErrOverQuota} {
 		if errors.Is(drv, kind) != errors.Is(ref, kind) {
 			m.failf("the driver says %v, memstore %v", drv, ref)
 		}

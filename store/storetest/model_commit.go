@@ -247,7 +247,7 @@ func (m *model) drawName(d *modelDraft) (op modelOp) {
 		names, drvID, refID := d.names[a], a.drv.ID(), a.ref.ID()
 		var next *mailbox.Namespace
 		var err error
-		switch m.rnd.IntN(7) {
+		switch m.rnd.IntN(8) {
 		case 0, 1:
 			var id mailbox.ID
 			if m.rnd.IntN(3) > 0 {
@@ -271,6 +271,10 @@ func (m *model) drawName(d *modelDraft) (op modelOp) {
 			next, err = names.Subscribe(name, on)
 		case 6:
 			next, err = m.drawMetadata(&op, a, names, name, on)
+		case 7:
+			quota := m.drawQuota()
+			op.drv, op.ref = &store.SetQuota{Account: drvID, Quota: quota}, &store.SetQuota{Account: refID, Quota: quota}
+			next, err = names.SetQuota(quota)
 		}
 		if err == nil {
 			d.names[a] = next
@@ -281,6 +285,20 @@ func (m *model) drawName(d *modelDraft) (op modelOp) {
 		}
 	}
 	return op
+}
+
+// drawQuota draws limits, mostly none.
+func (m *model) drawQuota() mailbox.Quota {
+	quota := mailbox.Quota{}
+	for _, resource := range imap.QuotaResources {
+		if m.rnd.IntN(5) == 0 {
+			quota[resource] = int64(m.rnd.IntN(40))
+			if resource == imap.QuotaStorage {
+				quota[resource] *= 200
+			}
+		}
+	}
+	return quota
 }
 
 // modelEntries are names of metadata: mostly such that are allowed.
@@ -396,6 +414,8 @@ func (m *model) sawOp(op modelOp, out *store.Outcome) {
 	case *store.SetMetadata:
 		m.saw("metadata", len(r.Set) > 0)
 		m.saw("metadata removed", len(r.Remove) > 0)
+	case *store.SetQuota:
+		m.saw("quota", len(r.Quota) > 0)
 	}
 }
 
@@ -406,6 +426,7 @@ func (m *model) sawFailure(d *modelDraft, err error) {
 		a, ok := op.ref.(*store.Append) // which would have changed something
 		return ok && len(a.Messages) > 0
 	}))
+	m.saw("over quota", errors.Is(op.Err, store.ErrOverQuota))
 	switch op.Err {
 	case store.ErrGone:
 		m.saw("must exist, and do not", true)

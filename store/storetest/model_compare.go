@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,6 +18,10 @@ func (m *model) compare() {
 	for _, a := range m.accounts {
 		if d, r := describe(a.drv.Namespace()), describe(a.ref.Namespace()); d != r {
 			m.failf("the mailboxes are %s, want %s", d, r)
+		}
+		usageD, _, errD := a.drv.Usage(m.ctx)
+		if usageR, _, errR := a.ref.Usage(m.ctx); m.same(errD, errR) && !maps.Equal(usageD, usageR) {
+			m.failf("the account uses %v, want %v", usageD, usageR)
 		}
 		var moved []*modelBox
 		for entry := range a.ref.Namespace().All() {

@@ -81,6 +81,8 @@ var conformance = []struct {
 	{"DeleteMailbox", testDeleteMailbox},
 	{"Metadata", testMetadata},
 	{"MetadataLimits", testMetadataLimits},
+	{"Quota", testQuota},
+	{"QuotaRace", testQuotaRace},
 	{"Stage", testStage},
 	{"StageFails", testStageFails},
 	{"StageTooBig", testStageTooBig},

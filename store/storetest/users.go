@@ -119,7 +119,7 @@ func testDeleteUser(e *env) {
 }
 
 // describe returns the names with their special uses, each with a + when it is subscribed, and
-// then the subscribed names that do not exist, and the metadata.
+// then the subscribed names that do not exist, the metadata and the limits.
 func describe(n *mailbox.Namespace) string {
 	var out []string
 	for entry := range n.All() {
@@ -143,5 +143,8 @@ func describe(n *mailbox.Namespace) string {
 		metadata = append(metadata, fmt.Sprintf("[%s%s=%.50q]", entry.Name, m.Name, m.Value))
 	}
 	slices.Sort(metadata) // the order of IDs is the store's own
+	if quota := n.Quota(); len(quota) > 0 {
+		metadata = append(metadata, fmt.Sprint(quota))
+	}
 	return strings.Join(append(out, metadata...), " ")
 }

@@ -21,6 +21,8 @@ import (
 	"restante/cmd/restante/internal/config"
 	"restante/cmd/restante/internal/datadir"
 	"restante/cmd/restante/internal/mailfile"
+	"restante/imap"
+	"restante/mailbox"
 )
 
 // Commands returns the commands that administer a server's data.
@@ -34,6 +36,10 @@ type API interface {
 	SetPassword(ctx context.Context, name, password string) error
 	Users(ctx context.Context) ([]UserInfo, error)
 	RemoveUser(ctx context.Context, name string) error
+	// Quota returns what a user uses and may.
+	Quota(ctx context.Context, name string) (QuotaInfo, error)
+	// SetQuota changes limits of a user: those in limits become what they are there, nil for none.
+	SetQuota(ctx context.Context, name string, limits map[imap.QuotaResource]*int64) error
 	// Import appends messages to mailboxes, which it creates when they do not exist, all before the
 	// first message. next returns a message and the index of its mailbox, and io.EOF after the last
 	// one. A message that its mailbox held before the import is left out. done is told what has been
@@ -70,6 +76,12 @@ type UserInfo struct {
 	Messages  int64  `json:"messages"`
 	Bytes     int64  `json:"bytes"`
 	Moved     bool   `json:"moved,omitempty"` // to another store
+}
+
+// QuotaInfo is what a user uses and may, in octets or numbers. A resource without a limit is not in Limits.
+type QuotaInfo struct {
+	Usage  mailbox.Usage `json:"usage"`
+	Limits mailbox.Quota `json:"limits"`
 }
 
 // SocketName is the name of a running server's socket in its data folder.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"restante/cmd/restante/internal/mailfile"
+	"restante/imap"
 )
 
 // socketClient is the API of a running server.
@@ -90,6 +91,20 @@ func (a *socketClient) SetPassword(ctx context.Context, name, password string) e
 
 func (a *socketClient) RemoveUser(ctx context.Context, name string) error {
 	return a.call(ctx, "DELETE", "/users?"+url.Values{"name": {name}}.Encode(), nil)
+}
+
+func (a *socketClient) Quota(ctx context.Context, name string) (q QuotaInfo, err error) {
+	resp, err := a.do(ctx, "GET", "/users/quota?"+url.Values{"name": {name}}.Encode(), nil)
+	if err != nil {
+		return q, err
+	}
+	defer resp.Body.Close()
+	err = json.NewDecoder(resp.Body).Decode(&q)
+	return q, err
+}
+
+func (a *socketClient) SetQuota(ctx context.Context, name string, limits map[imap.QuotaResource]*int64) error {
+	return a.call(ctx, "PUT", "/users/quota?"+url.Values{"name": {name}}.Encode(), limits)
 }
 
 func (a *socketClient) Users(ctx context.Context) (users []UserInfo, err error) {

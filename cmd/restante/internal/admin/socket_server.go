@@ -12,6 +12,7 @@ import (
 	"os"
 
 	"restante/cmd/restante/internal/mailfile"
+	"restante/imap"
 )
 
 // maxSocketPath is the limit of Linux, without the NUL at the end (unix(7)); others are near it.
@@ -65,6 +66,23 @@ func Handler(a API, log *slog.Logger) http.Handler {
 	mux.HandleFunc("DELETE /users", func(w http.ResponseWriter, r *http.Request) {
 		name := r.URL.Query().Get("name")
 		h.answer(w, name, "user removed", "user not removed", a.RemoveUser(r.Context(), name))
+	})
+	mux.HandleFunc("GET /users/quota", func(w http.ResponseWriter, r *http.Request) {
+		q, err := a.Quota(r.Context(), r.URL.Query().Get("name"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		json.NewEncoder(w).Encode(q)
+	})
+	mux.HandleFunc("PUT /users/quota", func(w http.ResponseWriter, r *http.Request) {
+		var limits map[imap.QuotaResource]*int64
+		err := json.NewDecoder(io.LimitReader(r.Body, 64<<10)).Decode(&limits)
+		name := r.URL.Query().Get("name")
+		if err == nil {
+			err = a.SetQuota(r.Context(), name, limits)
+		}
+		h.answer(w, name, "quota set", "quota not set", err)
 	})
 	mux.HandleFunc("POST /import", h.importMessages)
 	mux.HandleFunc("POST /imap", h.serveIMAP)

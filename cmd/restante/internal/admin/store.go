@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"restante/cmd/restante/internal/mailstore"
 	"restante/imap"
 	"restante/imapserver"
+	"restante/mailbox"
 	"restante/store"
 	"restante/store/gate"
 )
@@ -183,6 +185,40 @@ func (a *storeAPI) userInfo(ctx context.Context, u store.User) (UserInfo, error)
 		info.Bytes += counts.Size
 	}
 	return info, nil
+}
+
+func (a *storeAPI) Quota(ctx context.Context, name string) (q QuotaInfo, err error) {
+	user, err := a.user(ctx, name)
+	if err != nil {
+		return q, err
+	}
+	account, err := a.store.Account(ctx, store.System, user.ID)
+	if err != nil {
+		return q, err
+	}
+	defer account.Close()
+	q.Usage, q.Limits, err = account.Usage(ctx)
+	return q, err
+}
+
+func (a *storeAPI) SetQuota(ctx context.Context, name string, limits map[imap.QuotaResource]*int64) error {
+	user, err := a.user(ctx, name)
+	if err != nil {
+		return err
+	}
+	old, err := a.Quota(ctx, name)
+	if err != nil {
+		return err
+	}
+	quota := mailbox.Quota{}
+	maps.Copy(quota, old.Limits)
+	for resource, limit := range limits {
+		if delete(quota, resource); limit != nil {
+			quota[resource] = *limit
+		}
+	}
+	_, err = a.store.Commit(ctx, store.System, &store.SetQuota{Account: user.ID, Quota: quota})
+	return err
 }
 
 func (a *storeAPI) RemoveUser(ctx context.Context, name string) error {

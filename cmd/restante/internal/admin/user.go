@@ -20,16 +20,17 @@ func newUser() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "user",
 		GroupID: cli.GroupServer,
-		Short:   "Add, list and remove the users of a server",
-		Long: `Add, list and remove users. This works while the server runs, and while it does not.
+		Short:   "Add, list, limit and remove the users of a server",
+		Long: `Add, list, limit and remove users. This works while the server runs, and while it does not.
 Who may open the data folder may do it: the server's own user, and root, who leaves all files
 that user's.`,
 		Example: `  restante user add ann
   pwgen 20 1 | tee ann.password | restante user add ann --password-stdin
-  restante user ls --json`,
+  restante user ls --json
+  restante user quota ann --storage 1G --messages 100000`,
 	}
 	data.add(cmd)
-	cmd.AddCommand(newUserAdd(&data), newUserPasswd(&data), newUserLs(&data), newUserRm(&data))
+	cmd.AddCommand(newUserAdd(&data), newUserPasswd(&data), newUserLs(&data), newUserQuota(&data), newUserRm(&data))
 	cli.SubcommandsOnly(cmd)
 	return cmd
 }
