@@ -240,6 +240,21 @@ func TestUTF8(t *testing.T) {
 	}
 }
 
+// What one recipient may not have any more the others get.
+func TestOverQuota(t *testing.T) {
+	w := start(t, nil)
+	bob := w.account("bob").ID()
+	if _, err := w.store.Commit(context.Background(), store.System, &store.SetQuota{Account: bob, Quota: mailbox.Quota{imap.QuotaMessage: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	rcpts := "RCPT TO:<bob>\r\nRCPT TO:<ann@example.org>\r\n"
+	out := w.talk(hello + rcpts + "DATA\r\nSubject: x\r\n\r\n.\r\nMAIL FROM:<>\r\n" + rcpts + "DATA\r\nSubject: y\r\n\r\n.\r\nQUIT\r\n")
+	expect(t, out, helloOK+"250 2.1.5, 250 2.1.5, 354, 250 2.0.0, 250 2.0.0, 250 2.0.0, 250 2.1.5, 250 2.1.5, 354, 452 4.2.2, 250 2.0.0, 221 2.0.0")
+	if n, m := len(w.mail("bob", "INBOX")), len(w.mail("ann@example.org", "INBOX")); n != 1 || m != 2 {
+		t.Errorf("they have %d and %d messages", n, m)
+	}
+}
+
 // NUL, which no literal of IMAP holds, arrives in base64 (RFC 9051 §4.3.1), for every recipient, from
 // memory and from a file.
 func TestNUL(t *testing.T) {

@@ -156,7 +156,9 @@ func (b *batch) add(ctx context.Context, box int, m *mailfile.Message) error {
 
 func (b *batch) flush(ctx context.Context) error {
 	if len(b.messages) > 0 {
-		if _, err := b.store.Commit(ctx, store.System, &store.Append{Mailbox: b.boxes[b.box].ref, Messages: b.messages}); err != nil {
+		if _, err := b.store.Commit(ctx, store.System, &store.Append{Mailbox: b.boxes[b.box].ref, Messages: b.messages}); errors.Is(err, store.ErrOverQuota) {
+			return fmt.Errorf("%w; 'restante user quota' sets what the user may have, and another import goes on where this one ends", err)
+		} else if err != nil {
 			return err
 		}
 	}

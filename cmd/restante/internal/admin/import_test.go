@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"restante/auth"
+	"restante/cmd/restante/internal/config"
 	"restante/cmd/restante/internal/mailfile"
 	"restante/imap"
 	"restante/store"
@@ -39,11 +40,11 @@ func TestImportNUL(t *testing.T) {
 		return 0, &mailfile.Message{Size: int64(len(body)), Body: strings.NewReader(body)}, nil
 	}
 	into := []ImportBox{{Name: imap.Inbox}}
-	if err := New(s, a, nil).Import(ctx, "ann", into, next, func(ImportProgress) {}); err != nil {
+	if err := New(s, a, nil, config.Quota{}).Import(ctx, "ann", into, next, func(ImportProgress) {}); err != nil {
 		t.Fatal(err)
 	}
 	left = bodies // what is compared is what is stored
-	if err := New(s, a, nil).Import(ctx, "ann", into, next, func(p ImportProgress) {
+	if err := New(s, a, nil, config.Quota{}).Import(ctx, "ann", into, next, func(p ImportProgress) {
 		if p != (ImportProgress{Known: 3}) {
 			t.Errorf("a second time: %+v", p)
 		}
@@ -53,7 +54,7 @@ func TestImportNUL(t *testing.T) {
 	short := func() (int, *mailfile.Message, error) {
 		return 0, &mailfile.Message{Size: 10, Body: strings.NewReader("short")}, nil
 	}
-	if err := New(s, a, nil).Import(ctx, "ann", into, short, func(ImportProgress) {}); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := New(s, a, nil, config.Quota{}).Import(ctx, "ann", into, short, func(ImportProgress) {}); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Error(err)
 	}
 

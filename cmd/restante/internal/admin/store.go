@@ -21,10 +21,10 @@ import (
 	"restante/store/gate"
 )
 
-// New administers an open store, to whose users imap serves their mail. Both stay as they are when the
-// API is closed.
-func New(s store.Store, a *auth.Authenticator, imap *imapserver.Server) API {
-	return &storeAPI{store: s, auth: a, imap: imap}
+// New administers an open store, to whose users imap serves their mail, and of which new users may use so
+// much. The store and imap stay as they are when the API is closed.
+func New(s store.Store, a *auth.Authenticator, imap *imapserver.Server, quota config.Quota) API {
+	return &storeAPI{store: s, auth: a, imap: imap, quota: quota}
 }
 
 // openStore opens the store until the API is closed.
@@ -41,9 +41,18 @@ func openStore(ctx context.Context, c *config.Server, log *slog.Logger) (*storeA
 		s.Close()
 		return nil, err
 	}
-	return &storeAPI{store: s, auth: a, owned: true, imap: &imapserver.Server{
-		Mail: gate.New(s, gate.Owners), Auth: a, Limits: IMAPLimits(c.Limits), Log: log,
+	return &storeAPI{store: s, auth: a, owned: true, quota: c.Quota, imap: &imapserver.Server{
+		Mail: Gate(s, c), Auth: a, Limits: IMAPLimits(c.Limits), Log: log,
 	}}, nil
+}
+
+// Gate returns the gate through which sessions come to a store.
+func Gate(s store.Store, c *config.Server) *gate.Gate {
+	g := gate.New(s, gate.Owners)
+	if c.Quota.SetByUser {
+		g.AllowSetQuota()
+	}
+	return g
 }
 
 // storeAPI works on a store directly.
@@ -51,7 +60,8 @@ type storeAPI struct {
 	store store.Store
 	auth  *auth.Authenticator
 	imap  *imapserver.Server
-	owned bool // Close ends the sessions and closes the store
+	quota config.Quota // of new users
+	owned bool         // Close ends the sessions and closes the store
 }
 
 // closeGrace is how long clients have to finish what they are doing.
@@ -98,11 +108,25 @@ func (a *storeAPI) AddUser(ctx context.Context, name, password string) error {
 	if err != nil {
 		return passwordError(err)
 	}
-	_, err = a.store.CreateUser(ctx, canonical, secret, initialMailboxes...)
+	user, err := a.store.CreateUser(ctx, canonical, secret, initialMailboxes...)
 	if errors.Is(err, store.ErrExists) {
 		return fmt.Errorf("there is a user %s already; 'restante user passwd %s' sets a new password", canonical, canonical)
 	}
+	if quota := initialQuota(a.quota); err == nil && len(quota) > 0 {
+		if _, err = a.store.Commit(ctx, store.System, &store.SetQuota{Account: user.ID, Quota: quota}); err != nil {
+			err = fmt.Errorf("the user %s has no limits yet: %w; 'restante user quota %s' sets them", canonical, err, canonical)
+		}
+	}
 	return err
+}
+
+func initialQuota(c config.Quota) mailbox.Quota {
+	quota := mailbox.Quota{
+		imap.QuotaStorage: c.Storage, imap.QuotaMessage: c.Messages,
+		imap.QuotaMailbox: c.Mailboxes, imap.QuotaAnnotationStorage: c.Annotations,
+	}
+	maps.DeleteFunc(quota, func(_ imap.QuotaResource, limit int64) bool { return limit == 0 })
+	return quota
 }
 
 // newUserName returns the form under which the name of a new user is stored.

@@ -53,6 +53,7 @@ type Server struct {
 	Directory         string   `toml:"directory" default:"that of the first cell" example:"postgres://restante@db0/directory" doc:"database that knows the users, and in which cell their mail is"`
 	LogLevel          string   `toml:"log_level" default:"info" doc:"debug, info, warn or error"`
 	Limits            Limits   `toml:"limits" doc:"what one client, or one message, can take"`
+	Quota             Quota    `toml:"quota" doc:"what a user may use who is added from now on; 'restante user quota' tells and changes what one may"`
 	Cells             []Cell   `toml:"cells" doc:"instead of store, blobs and nats, when one database is not enough: one table for each cell, the same on all machines. New users go to the first that is not full"`
 }
 
@@ -87,6 +88,15 @@ type Limits struct {
 	AuthTimeout         Duration `toml:"login_timeout" default:"3m" doc:"time until the login has succeeded"`
 	IdleTimeout         Duration `toml:"idle_timeout" default:"30m" doc:"time without a command, or with nothing new in IDLE"`
 	WriteTimeout        Duration `toml:"write_timeout" default:"5m" doc:"time without a written octet getting through"`
+}
+
+// Quota is the [server.quota] table; what is left out, or 0, is not limited.
+type Quota struct {
+	Storage     int64 `toml:"storage" default:"no limit" example:"10737418240" doc:"octets of all messages"`
+	Messages    int64 `toml:"messages" default:"no limit" example:"1000000" doc:"number of messages"`
+	Mailboxes   int64 `toml:"mailboxes" default:"no limit" example:"1000" doc:"number of mailboxes, INBOX included"`
+	Annotations int64 `toml:"annotations" default:"no limit" example:"1048576" doc:"octets of annotations"`
+	SetByUser   bool  `toml:"set_by_user" default:"false" doc:"let users set their own limits, by IMAP's SETQUOTA"`
 }
 
 // Duration is a time.Duration written as "30m".

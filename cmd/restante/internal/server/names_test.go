@@ -31,7 +31,7 @@ func TestLoginNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"ann", "bob", "bob@example.org"} {
-		if err := admin.New(s, a, nil).AddUser(ctx, name, "secret"); err != nil {
+		if err := admin.New(s, a, nil, config.Quota{}).AddUser(ctx, name, "secret"); err != nil {
 			t.Fatal(err)
 		}
 	}

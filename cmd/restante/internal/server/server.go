@@ -23,7 +23,6 @@ import (
 	"restante/cmd/restante/internal/mailstore"
 	"restante/imapserver"
 	"restante/lmtp"
-	"restante/store/gate"
 )
 
 // run serves until ctx ends or a listener fails.
@@ -125,12 +124,12 @@ func start(ctx context.Context, c config.Server, version string, log *slog.Logge
 		return nil, err
 	}
 	m := newMetrics()
-	mail := gate.New(s.store, gate.Owners)
+	mail := admin.Gate(s.store, &c)
 	s.imap = &imapserver.Server{
 		Mail: mail, Auth: authenticator, TLS: tlsConfig, ClientNames: clientNames, AllowPlaintext: c.AllowPlaintext,
 		Limits: admin.IMAPLimits(c.Limits), Log: log, Observer: m, Version: version,
 	}
-	s.admin = admin.New(s.store, authenticator, s.imap)
+	s.admin = admin.New(s.store, authenticator, s.imap, c.Quota)
 	s.lmtp = &lmtp.Server{
 		Users: s.store, Mail: mail, Name: s.hostname, Domains: c.Domains, Postmaster: c.Postmaster, Limits: lmtp.Limits{MessageSize: c.Limits.AppendLimit},
 		Log: log, Observer: m,
