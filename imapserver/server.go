@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -111,6 +112,8 @@ type Server struct {
 	longIDs atomic.Int32 // commands ID of strangers that are longer than other commands
 
 	turns turns
+	facts factColumns
+	seed  maphash.Seed
 	conns sync.WaitGroup
 	mu    struct {
 		sync.Mutex
@@ -134,6 +137,7 @@ func (s *Server) init() {
 			s.searchKeys = maxSearchKeys
 		}
 		s.features = newFeatures(s.extensions)
+		s.seed = maphash.MakeSeed()
 		s.limits = s.Limits.withDefaults()
 		s.tls = keepingShown(s.TLS)
 		s.log = s.Log

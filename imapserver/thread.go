@@ -2,7 +2,6 @@ package imapserver
 
 import (
 	"cmp"
-	"errors"
 	"hash/maphash"
 	"slices"
 
@@ -45,7 +44,7 @@ func runThread(c *conn, cmd *imapwire.Thread) error {
 		return err
 	}
 	t := newThreader(c, algorithm, hits)
-	if err := c.eachMessage(c.sel.box, c.rowsOf(hits), true, t.add); err != nil {
+	if err := t.load(); err != nil {
 		return err
 	}
 	heads := algorithm.build(t)
@@ -62,8 +61,6 @@ type threader struct {
 	c         *conn
 	algorithm threadAlgorithm
 	hits      []searchHit
-	seed      maphash.Seed
-	scratch   []byte
 
 	// Of the messages.
 	dates    []int64  // when it was sent
@@ -79,7 +76,7 @@ type threader struct {
 
 func newThreader(c *conn, algorithm threadAlgorithm, hits []searchHit) *threader {
 	n := len(hits) + 1
-	t := &threader{c: c, algorithm: algorithm, hits: hits, seed: maphash.MakeSeed(), dates: make([]int64, 1, n)}
+	t := &threader{c: c, algorithm: algorithm, hits: hits, dates: make([]int64, 1, n)}
 	if algorithm.subjects {
 		t.subjects, t.replies = make([]uint64, 1, n), make([]bool, 1, n)
 	}
@@ -109,46 +106,65 @@ func (t *threader) oldest(head threadIndex) threadIndex {
 	return t.first[head]
 }
 
-// add gathers what there is to know of a message. One that has just gone answers nothing and has the
-// internal date.
-func (t *threader) add(m *openMessage) error {
-	i := threadIndex(len(t.dates))
-	date, err := m.sent()
+// subjectFact is a hash of the base subject, 0 when that is empty; the text is there when the message is
+// a reply or was forwarded, its subject says.
+var subjectFact = fact{"thread subject", func(dst []byte, m *openMessage) (uint64, []byte, error) {
+	envelope, err := m.envelope()
 	if err != nil {
-		date = m.row.Date.Time().Unix()
+		return 0, dst, err
 	}
-	t.dates = append(t.dates, date)
+	subject, reply := summary.AppendSubject(dst, envelope)
+	hash := m.c.s.hash(subject[len(dst):])
+	if dst = subject[:len(dst)]; reply {
+		dst = append(dst, 1)
+	}
+	return hash, dst, nil
+}}
+
+// load gathers what there is to know of the messages.
+func (t *threader) load() error {
+	facts := []fact{sentFact}
 	if t.algorithm.subjects {
-		var envelope []byte
-		if err == nil {
-			envelope, err = m.envelope()
-		}
-		subject, reply := summary.AppendSubject(t.scratch[:0], envelope)
-		t.scratch = subject[:0]
-		t.subjects, t.replies = append(t.subjects, t.hash(subject)), append(t.replies, reply)
+		facts = append(facts, subjectFact)
 	}
 	if t.algorithm.references {
-		var fields summary.ThreadFields
-		if err == nil {
-			fields, err = m.threadFields()
+		facts = append(facts, linksFact)
+	}
+	columns, err := t.c.columns(t.hits, facts, false)
+	if err != nil {
+		return err
+	}
+	if err := t.c.next(len(t.hits)); err != nil {
+		return err
+	}
+	for _, sent := range columns[0].values {
+		t.dates = append(t.dates, int64(sent.number^1<<63))
+	}
+	columns = columns[1:]
+	if t.algorithm.subjects {
+		for _, subject := range columns[0].values {
+			t.subjects, t.replies = append(t.subjects, subject.number), append(t.replies, subject.length > 0)
 		}
-		if err := t.refer(i, fields); err != nil {
-			return err
+		columns = columns[1:]
+	}
+	if t.algorithm.references {
+		links := &columns[0]
+		for i := range links.values {
+			if err := t.refer(threadIndex(i+1), links.values[i].number, links.text(&links.values[i])); err != nil {
+				return err
+			}
 		}
 	}
-	if err = unreadable(err); errors.Is(err, errSkip) {
-		return nil
-	}
-	return err
+	return nil
 }
 
 // hash returns a number for a text, 0 for the empty one. Nobody knows the seed, so nobody can make two
 // texts that have the same.
-func (t *threader) hash(text []byte) uint64 {
+func (s *Server) hash(text []byte) uint64 {
 	if len(text) == 0 {
 		return 0
 	}
-	return max(maphash.Bytes(t.seed, text), 1)
+	return max(maphash.Bytes(s.seed, text), 1)
 }
 
 // byDate returns all messages by the dates when they were sent, and then as they are in the mailbox

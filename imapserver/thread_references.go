@@ -2,6 +2,7 @@ package imapserver
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"restante/imap"
@@ -49,14 +50,32 @@ func (l *threadLinks) add(message threadIndex) threadIndex {
 	return l.parents.add()
 }
 
+// linksFact is a hash of a message's ID, and as a text, in 8 octets each, those of the messages that it
+// refers to: by References, or else by In-Reply-To.
+var linksFact = fact{"links", func(dst []byte, m *openMessage) (uint64, []byte, error) {
+	f, err := m.threadFields()
+	if err != nil {
+		return 0, dst, err
+	}
+	s, from := m.c.s, len(dst)
+	var scratch []byte
+	for id, rest := summary.NextMessageID(f.References, scratch); id != nil; id, rest = summary.NextMessageID(rest, scratch) {
+		dst = binary.BigEndian.AppendUint64(dst, s.hash(id))
+	}
+	if id, _ := summary.NextMessageID(f.InReplyTo, scratch); len(dst) == from && id != nil {
+		dst = binary.BigEndian.AppendUint64(dst, s.hash(id))
+	}
+	id, _ := summary.NextMessageID(f.MessageID, scratch)
+	return s.hash(id), dst, nil
+}}
+
 // refer links a message to those that it refers to.
-func (t *threader) refer(i threadIndex, f summary.ThreadFields) error {
+func (t *threader) refer(i threadIndex, id uint64, links []byte) error {
 	l := t.links
-	id, _ := summary.NextMessageID(f.MessageID, t.scratch)
-	node := l.arrived(i, t.hash(id))
+	node := l.arrived(i, id)
 	last := threadIndex(0)
-	for id, rest := summary.NextMessageID(f.References, t.scratch); id != nil; id, rest = summary.NextMessageID(rest, t.scratch) {
-		ref, err := t.referredTo(id)
+	for ; len(links) > 0; links = links[8:] {
+		ref, err := t.referredTo(binary.BigEndian.Uint64(links))
 		if err != nil {
 			return err
 		}
@@ -64,12 +83,6 @@ func (t *threader) refer(i threadIndex, f summary.ThreadFields) error {
 			l.parents.link(last, ref)
 		}
 		last = ref
-	}
-	if id, _ := summary.NextMessageID(f.InReplyTo, t.scratch); last == 0 && id != nil {
-		var err error
-		if last, err = t.referredTo(id); err != nil {
-			return err
-		}
 	}
 	l.parents.cut(node)
 	if last != 0 {
@@ -95,8 +108,8 @@ func (l *threadLinks) arrived(message threadIndex, id uint64) threadIndex {
 }
 
 // referredTo returns the node of a message ID.
-func (t *threader) referredTo(id []byte) (threadIndex, error) {
-	l, hash := t.links, t.hash(id)
+func (t *threader) referredTo(hash uint64) (threadIndex, error) {
+	l := t.links
 	if node, ok := l.byID[hash]; ok {
 		return node, nil
 	}
