@@ -183,6 +183,7 @@ func TestDemoPortsTaken(t *testing.T) {
 
 // TestDemoEnds leaves nothing behind, however it ends.
 func TestDemoEnds(t *testing.T) {
+	hearHangups(t)
 	for _, sig := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGQUIT} {
 		tmp := t.TempDir()
 		_, stop := runDemo(t, tmp, freePorts...)
