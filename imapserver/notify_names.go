@@ -1,6 +1,7 @@
 package imapserver
 
 import (
+	"slices"
 	"strings"
 
 	"restante/imap"
@@ -13,6 +14,7 @@ import (
 func (c *conn) tellNames(before *mailbox.Namespace) error {
 	n := c.notify
 	d := mailbox.DiffNamespaces(before, n.names)
+	n.own.splitRenames(&d)
 	t := nameTeller{c: c, before: before, told: map[string]bool{}}
 	t.renamed(d.Renamed)
 	for _, e := range d.Deleted {
@@ -72,6 +74,60 @@ func (t *nameTeller) subscribed(names []string, on bool) {
 			t.tell(name, "", eventSubscription)
 		}
 	}
+}
+
+// maxRenames is how many mailboxes, without those below them, are told to have been renamed at a time.
+const maxRenames = 16
+
+// splitRenames makes of mailboxes that were renamed others that were deleted and created, where something
+// else has happened to a name at or below the old or the new one. A client that is told of a rename takes all
+// that is below the mailbox to be renamed with it (RFC 5465 §5.4), so in no order of the responses would it know
+// in the end what there is.
+func (o *ownChanges) splitRenames(d *mailbox.NamespaceDelta) {
+	var roots []mailbox.RenamedEntry // without those that follow another
+	names := map[string]string{}
+	for _, r := range d.Renamed { // those above come first
+		if !o.renames(&r) && !follows(names, r.Old.Name, r.New.Name) {
+			roots = append(roots, r)
+		}
+		names[r.Old.Name] = r.New.Name
+	}
+	isPart := func(r, root *mailbox.RenamedEntry) bool {
+		below, ok := strings.CutPrefix(r.Old.Name, root.Old.Name)
+		return ok && (below == "" || below[0] == mailbox.Delim) && r.New.Name == root.New.Name+below
+	}
+	isAlone := func(root *mailbox.RenamedEntry) bool {
+		touches := func(e *mailbox.Entry) bool {
+			return isAtOrBelow(e.Name, root.Old.Name) || isAtOrBelow(e.Name, root.New.Name)
+		}
+		for _, entries := range [...][]mailbox.Entry{d.Deleted, d.Created} {
+			if slices.ContainsFunc(entries, func(e mailbox.Entry) bool { return touches(&e) }) {
+				return false
+			}
+		}
+		return !slices.ContainsFunc(d.Renamed, func(r mailbox.RenamedEntry) bool {
+			return !isPart(&r, root) && (touches(&r.Old) || touches(&r.New))
+		})
+	}
+	all := len(roots) > maxRenames
+	var split []mailbox.RenamedEntry
+	for i := range roots {
+		if !all && !isAlone(&roots[i]) {
+			split = append(split, roots[i])
+		}
+	}
+	d.Renamed = slices.DeleteFunc(d.Renamed, func(r mailbox.RenamedEntry) bool {
+		isSplit := !o.renames(&r) && (all || slices.ContainsFunc(split, func(root mailbox.RenamedEntry) bool { return isPart(&r, &root) }))
+		if isSplit {
+			d.Deleted, d.Created = append(d.Deleted, r.Old), append(d.Created, r.New)
+		}
+		return isSplit
+	})
+}
+
+func isAtOrBelow(name, above string) bool {
+	rest, ok := strings.CutPrefix(name, above)
+	return ok && (rest == "" || rest[0] == mailbox.Delim)
 }
 
 // renamed tells of mailboxes that have other names, and not of those below them, which follow from that.

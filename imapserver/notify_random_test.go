@@ -2,6 +2,7 @@ package imapserver_test
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"strconv"
@@ -54,7 +55,7 @@ func (l *listener) hear(line string) error {
 	case m != nil && strings.Contains(m[1], `\NonExistent`):
 		delete(l.boxes, m[2])
 	case m != nil && m[3] != "":
-		for name := range l.boxes {
+		for name := range maps.Clone(l.boxes) { // a new name may be below the old one
 			if below, ok := strings.CutPrefix(name, m[3]); ok && (below == "" || below[0] == '/') {
 				if _, told := l.boxes[m[2]+below]; !told {
 					l.boxes[m[2]+below] = l.boxes[name]
