@@ -210,8 +210,8 @@ func TestShutdownEndsLongCommands(t *testing.T) {
 		s.read = func() {
 			if once.CompareAndSwap(false, true) {
 				close(reading)
-				<-goOn
 			}
+			<-goOn // also whoever's turn it becomes meanwhile
 		}
 		w.send("a %s\r\n", command)
 		receive(t, reading, "nothing is read")
