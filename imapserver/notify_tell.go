@@ -153,68 +153,64 @@ func (c *conn) watchAll(n *notification) error {
 
 // watch is watchAll for one mailbox.
 func (c *conn) watch(n *notification, box mailbox.Entry) error {
-	events, ok := c.watched(n, &box)
-	if !ok {
-		return nil
-	}
-	next, ok, err := c.look(n, box)
-	if err != nil || !ok {
+	x, err := c.look(n, box)
+	if err != nil || !x.ok || !n.status {
 		return err
 	}
-	if n.told[box.ID] = next; len(n.told) > maxWatched {
-		return errNotifyOverflow
-	}
-	if !n.status {
-		return nil
-	}
-	c.appendTold(box.Name, &next, events, true)
+	c.appendTold(box.Name, &x.next, x.events, true)
 	return c.room()
 }
 
-// look finds out what there is in a mailbox. It is false when there is nothing to tell of: the mailbox has just
-// been deleted, or the client may not read it and has been told so (RFC 5465 §3.1, §5.9).
-func (c *conn) look(n *notification, box mailbox.Entry) (toldMessages, bool, error) {
+// look is what there is in a mailbox, and what the client knew.
+type look struct {
+	ok         bool // the client hears of it
+	events     notifyEvents
+	known      bool
+	last, next toldMessages
+}
+
+// look finds out what there is in a mailbox, which the client then knows. There is nothing to tell of when it does
+// not want to hear of it, when it has just been deleted, or when the client may not read it and has been told so
+// (RFC 5465 §3.1, §5.9).
+func (c *conn) look(n *notification, box mailbox.Entry) (x look, err error) {
+	events, ok := c.watched(n, &box)
+	if !ok {
+		return x, nil
+	}
+	x.events = events
+	x.last, x.known = n.told[box.ID]
 	counts, err := c.s.Mail.Status(c.ctx, c.actor, c.ref(box.ID))
-	last := n.told[box.ID]
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		delete(n.told, box.ID)
-		return last, false, nil
+		return x, nil
 	case errors.Is(err, store.ErrForbidden):
-		if !last.denied {
-			n.told[box.ID] = toldMessages{denied: true}
+		x.next, err = toldMessages{denied: true}, nil
+		if !x.last.denied {
 			err = c.appendNotifyList(n.names, box.Name, "", imap.AttrNoAccess)
-		} else {
-			err = nil
 		}
-		return last, false, err
 	case err != nil:
-		return last, false, err
-	case last.denied:
-		err = c.appendNotifyList(n.names, box.Name, "")
+		return x, err
+	default:
+		x.next, x.ok = toldOf(&counts), true
+		if x.last.denied {
+			err = c.appendNotifyList(n.names, box.Name, "")
+		}
 	}
-	return toldOf(&counts), true, err
+	if n.told[box.ID] = x.next; err == nil && len(n.told) > maxWatched {
+		err = errNotifyOverflow
+	}
+	return x, err
 }
 
 // tellMessages tells what has become of a mailbox (RFC 5465 §5.1, §5.2, §5.3), unless the client knows it, or
 // does not want to.
 func (c *conn) tellMessages(n *notification, box mailbox.Entry) error {
-	events, ok := c.watched(n, &box)
-	if !ok {
-		return nil
-	}
-	next, ok, err := c.look(n, box)
-	if err != nil || !ok {
+	x, err := c.look(n, box)
+	if err != nil || !x.ok || x.known && (x.last.own == x.next.modSeq || !c.differs(&x.last, &x.next, x.events)) {
 		return err
 	}
-	last, known := n.told[box.ID]
-	if n.told[box.ID] = next; len(n.told) > maxWatched {
-		return errNotifyOverflow
-	}
-	if known && (last.own == next.modSeq || !c.differs(&last, &next, events)) {
-		return nil
-	}
-	c.appendTold(box.Name, &next, events, false)
+	c.appendTold(box.Name, &x.next, x.events, false)
 	return c.room()
 }
 
